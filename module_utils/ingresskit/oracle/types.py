@@ -1,0 +1,105 @@
+"""What a smoke test asks, what it must get, and what it got: plain values without I/O."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Literal
+
+Scheme = Literal["http", "https"]
+Tls = Literal["verified", "any", "rejected", "none"]
+
+
+@dataclass(frozen=True)
+class Request:
+    """One HTTP request as it goes on the wire. ``path`` is sent as it is, never normalised or re-quoted."""
+
+    scheme: Scheme
+    host: str  # Host header (without port) and TLS server name
+    path: str
+    method: str = "GET"
+    headers: tuple[tuple[str, str], ...] = ()
+
+
+@dataclass(frozen=True)
+class Expected:
+    """The answer the inventory promises; every field that is set must hold."""
+
+    status: tuple[int, ...] = ()  # one of these; empty: anything a backend may say (not 404, 502, 503, 504)
+    backend: str | None = None  # "namespace/service" that answers
+    identity: Literal["echo", "if-echo"] = "if-echo"  # echo: the body must be the echo backend's and name ``backend``
+    location: str | None = None  # regular expression the whole Location header matches
+    body_contains: str | None = None
+    tls: Tls = "none"  # verified: chain and name hold against the CA; rejected: the handshake must fail
+
+
+@dataclass(frozen=True)
+class Probe:
+    """A request with its expected answer. ``source`` is the inventory key it proves."""
+
+    request: Request
+    expected: Expected
+    source: str
+    kind: Literal["route", "redirect", "unknown-path", "unknown-host", "extra"] = "route"
+
+
+@dataclass(frozen=True)
+class TlsInfo:
+    """What the TLS handshake showed; ``verified`` is False with the reason in ``error``."""
+
+    verified: bool
+    version: str = ""
+    subject: str = ""
+    issuer: str = ""
+    sans: tuple[str, ...] = ()
+    not_after: datetime | None = None
+    fingerprint: str = ""  # sha256 of the leaf, hex
+    error: str = ""
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What came back. ``backend`` is "namespace/service" where the body is the echo backend's JSON, else None."""
+
+    status: int
+    headers: tuple[tuple[str, str], ...] = ()
+    body: str = ""  # at most the first 64 KiB
+    backend: str | None = None
+    pod: str | None = None
+    tls: TlsInfo | None = None
+
+
+@dataclass(frozen=True)
+class ProbeResult:
+    """A probe's verdict. ``reason`` tells what was expected and what came when ``ok`` is False; ``error`` is the transport's."""
+
+    probe: Probe
+    ok: bool
+    answer: Answer | None = None
+    error: str = ""
+    reason: str = ""
+    attempts: int = 1
+    seconds: float = 0.0  # from the first attempt to the verdict
+
+
+@dataclass(frozen=True)
+class Target:
+    """Where the controller is reached: one address and its two ports."""
+
+    address: str
+    http_port: int | None
+    https_port: int | None
+    note: str = ""  # how it was found, e.g. "NodePort on node ingresskit-control-plane"
+
+
+@dataclass(frozen=True)
+class SmokeReport:
+    """All results of one run and what a reader must know about them (a test double, for instance)."""
+
+    stack: str
+    target: Target
+    results: tuple[ProbeResult, ...]
+    notes: tuple[str, ...] = ()
+    controller: str = ""  # e.g. "nginx 5.5.4"
+    days_left: tuple[tuple[str, int], ...] = field(default=())  # host -> days its certificate is still valid
+    ca_file: str | None = None
