@@ -1,0 +1,1 @@
+"""From stack, controller and request to the expected answer. Pure."""
