@@ -1,0 +1,46 @@
+"""The inventory's types. ``load`` is the one way in: from the variables of a play to a validated ``Stack``."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from pydantic import ValidationError
+
+from ..errors import InventoryError, Problem
+from .layers import flatten, inherit_options
+from .problems import problems_of, unknown_key
+from .stack import Stack
+
+PREFIX = "ingress_"
+
+__all__ = ["PREFIX", "Stack", "load", "variables"]
+
+
+def variables() -> list[str]:
+    """Names of the variables of the contract."""
+    return list(Stack.model_fields)
+
+
+def load(inventory: Mapping[str, Any]) -> Stack:
+    """The validated stack of an inventory.
+
+    Takes every variable whose name begins with ``ingress_``, layers (``ingress_apps__prod``) included; others are not looked at.
+    Raises InventoryError, which names every fault by its path.
+    """
+    data = flatten({name: value for name, value in inventory.items() if name.startswith(PREFIX)})
+    data["ingress_apps"] = inherit_options(data.get("ingress_apps") or {})
+    data = {name: value for name, value in data.items() if value is not None}
+    problems = _misnamed(data)
+    known = {name: data[name] for name in data if name in Stack.model_fields}
+    try:
+        stack = Stack.model_validate(known)
+    except ValidationError as error:
+        raise InventoryError(problems + problems_of(error, Stack, known)) from None
+    if problems:
+        raise InventoryError(problems)
+    return stack
+
+
+def _misnamed(data: Mapping[str, Any]) -> list[Problem]:
+    return [Problem(name, unknown_key(name, variables())) for name in data if name not in Stack.model_fields]

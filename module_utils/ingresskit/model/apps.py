@@ -1,0 +1,129 @@
+"""Apps: hosts, paths, backends and the workloads deployed with them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import BeforeValidator, Discriminator, Field, Tag, model_validator
+
+from .base import DnsLabel, HostName, HttpPath, Labels, Model, PortNumber, Quantity, ServicePort, check_port
+from .options import Options
+from .tls import TlsSource
+
+PathType = Literal["Exact", "Prefix", "ImplementationSpecific"]
+
+
+def split_backend(value: str) -> dict[str, Any]:
+    """``service:port`` as a mapping of service and port (a number or a port name). Raises ValueError."""
+    service, colon, port = value.rpartition(":")
+    if not colon or not service or not port:
+        name = value.strip(":") or "my-svc"
+        raise ValueError(f"a backend is service:port, the port being a number or a name: write {name + ':80'!r}, for instance")
+    return {"service": service, "port": check_port(int(port) if port.isdigit() else port)}
+
+
+def _short(value: Any) -> Any:
+    return split_backend(value) if isinstance(value, str) else value
+
+
+class Backend(Model):
+    """A Service of the app's namespace and one of its ports."""
+
+    service: DnsLabel
+    port: ServicePort
+
+    def __str__(self) -> str:
+        return f"{self.service}:{self.port}"
+
+
+class PathBackend(Backend):
+    """What stands under a path in the short form (a mapping of paths)."""
+
+    type: PathType = "Prefix"
+    options: Options | None = None
+
+
+class PathRoute(PathBackend):
+    """One entry of the long form (a list), for two entries on one path."""
+
+    path: HttpPath
+
+
+ShortBackend = Annotated[Backend, BeforeValidator(_short, json_schema_input_type=str | Backend)]
+ShortPath = Annotated[PathBackend, BeforeValidator(_short, json_schema_input_type=str | PathBackend)]
+Paths = Annotated[
+    Annotated[dict[HttpPath, ShortPath], Tag("<map>")] | Annotated[list[PathRoute], Tag("<list>")],
+    Discriminator(lambda value: "<list>" if isinstance(value, list) else "<map>"),
+]
+
+
+def _short_host(value: Any) -> Any:
+    return {"paths": {"/": split_backend(value)}} if isinstance(value, str) else value
+
+
+class Host(Model):
+    """The paths of one host; a string is short for the whole host to one Service."""
+
+    paths: Paths
+    tls: TlsSource | None = None
+    options: Options | None = None
+
+    @model_validator(mode="after")
+    def _some_path(self) -> Self:
+        if not self.paths:
+            raise ValueError("needs a path at least")
+        return self
+
+    def routes(self) -> Iterator[tuple[str, PathBackend]]:
+        """(path, entry) in the order of the inventory, from either form."""
+        if isinstance(self.paths, dict):
+            yield from self.paths.items()
+        else:
+            for entry in self.paths:
+                yield entry.path, entry
+
+
+class Resources(Model):
+    """Requests and limits of a container."""
+
+    requests: dict[str, Quantity] = {}
+    limits: dict[str, Quantity] = {}
+
+
+class Workload(Model):
+    """A backend deployed with the app: Deployment NAME and Service NAME-svc, port 80 -> ``port``."""
+
+    replicas: Annotated[int, Field(ge=0)] = 1
+    image: str | None = None
+    port: PortNumber = 8080
+    env: Labels = {}
+    resources: Resources | None = None
+
+
+class App(Model):
+    """Rules of one app, in one namespace."""
+
+    namespace: Annotated[DnsLabel | None, Field(description="Default: the app's name.")] = None
+    tls: TlsSource | None = None
+    hosts: dict[HostName, Annotated[Host, BeforeValidator(_short_host, json_schema_input_type=str | Host)]] = {}
+    default_backend: Annotated[ShortBackend | None, Field(description="A single Service for what no rule matches.")] = None
+    options: Options | None = None
+    annotations: Annotated[Labels, Field(description="Raw annotations of the Ingress, for what no option covers.")] = {}
+    workloads: dict[DnsLabel, Workload] = {}
+
+    @model_validator(mode="after")
+    def _something(self) -> Self:
+        if not (self.hosts or self.default_backend or self.workloads):
+            raise ValueError("needs hosts, default_backend or workloads: it says nothing now")
+        return self
+
+
+class HostOwner(Model):
+    """Who owns a host that several apps share."""
+
+    namespace: DnsLabel
+    tls: TlsSource | None = None
+    options: Options | None = None
+
+

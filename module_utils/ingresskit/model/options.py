@@ -1,0 +1,146 @@
+"""Options that mean the same on every controller, at app, host and path."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import BeforeValidator, Field, model_validator
+
+from .base import Cidr, DnsName, Labels, Model, Seconds, Size, check_port
+
+
+class SslRedirect(Model):
+    """Redirect HTTP to HTTPS. ``true`` and ``false`` are the short forms."""
+
+    enabled: bool = True
+    code: Literal[301, 302, 307, 308] | None = None
+
+
+class Hsts(Model):
+    max_age: Annotated[int, Field(ge=0)] = 31536000
+    include_subdomains: bool = False
+    preload: bool = False
+
+
+class Rewrite(Model):
+    """``prefix`` replaces the matched prefix, ``path`` the whole path."""
+
+    prefix: Annotated[str | None, Field(pattern=r"^/")] = None
+    path: Annotated[str | None, Field(pattern=r"^/")] = None
+
+    @model_validator(mode="after")
+    def _one(self) -> Self:
+        if (self.prefix is None) == (self.path is None):
+            raise ValueError("needs exactly one of prefix and path")
+        return self
+
+
+class Affinity(Model):
+    cookie: Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]+$")] = "INGRESSCOOKIE"
+    max_age: Seconds | None = None
+
+
+class RateLimit(Model):
+    rps: Annotated[int, Field(ge=1)]
+    burst: Annotated[int, Field(ge=0)] | None = None
+    by: Literal["client_ip"] = "client_ip"
+    status: Annotated[int, Field(ge=400, le=599)] = 429
+
+
+class Timeouts(Model):
+    """Seconds."""
+
+    connect: Seconds | None = None
+    read: Seconds | None = None
+    send: Seconds | None = None
+
+
+class BasicAuth(Model):
+    secret: DnsName | None = None
+    users: Labels | None = None
+
+    @model_validator(mode="after")
+    def _one(self) -> Self:
+        if (self.secret is None) == (self.users is None):
+            raise ValueError("needs exactly one of secret and users")
+        return self
+
+
+class Cors(Model):
+    origins: list[str] = ["*"]
+    methods: list[str] = ["GET", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"]
+    headers: list[str] = []
+    expose_headers: list[str] = []
+    credentials: bool = False
+    max_age: Seconds = 1728000
+
+
+class CanaryHeader(Model):
+    name: str
+    value: str | None = None
+
+
+def _canary_backend(value: str) -> str:
+    name, colon, port = value.rpartition(":")
+    if not colon or not name:
+        raise ValueError("must be service:port")
+    check_port(int(port) if port.isdigit() else port)
+    return value
+
+
+class Canary(Model):
+    """One other backend for a share of the requests (``weight`` in percent), or for those with a header or cookie."""
+
+    backend: Annotated[str, BeforeValidator(_canary_backend)]
+    weight: Annotated[int | None, Field(ge=0, le=100)] = None
+    header: CanaryHeader | None = None
+    cookie: str | None = None
+
+    @model_validator(mode="after")
+    def _one(self) -> Self:
+        if [self.weight, self.header, self.cookie].count(None) != 2:
+            raise ValueError("needs exactly one of weight, header and cookie")
+        return self
+
+
+class Redirect(Model):
+    to: Annotated[str, Field(min_length=1)]
+    code: Literal[301, 302, 303, 307, 308] = 302
+
+
+class HeaderChanges(Model):
+    """Headers to set; an empty string removes one."""
+
+    request: Labels = {}
+    response: Labels = {}
+
+
+def _redirect_short(value: Any) -> Any:
+    return {"enabled": value} if isinstance(value, bool) else value
+
+
+class Options(Model):
+    """Every option is off when absent, but ``ssl_redirect``, which is on where TLS is set."""
+
+    ssl_redirect: Annotated[
+        SslRedirect | None,
+        BeforeValidator(_redirect_short),
+        Field(json_schema_extra={"anyOf": [{"type": "boolean"}, {"$ref": "#/$defs/SslRedirect"}, {"type": "null"}]}),
+    ] = None
+    hsts: Hsts | None = None
+    rewrite: Rewrite | None = None
+    regex: bool | None = None
+    affinity: Affinity | None = None
+    rate_limit: RateLimit | None = None
+    body_size: Size | None = None
+    timeouts: Timeouts | None = None
+    backend_protocol: Literal["HTTP", "HTTPS", "GRPC", "WS"] | None = None
+    ssl_passthrough: bool | None = None
+    basic_auth: BasicAuth | None = None
+    allow: list[Cidr] | None = None
+    cors: Cors | None = None
+    canary: Canary | None = None
+    redirect: Redirect | None = None
+    headers: HeaderChanges | None = None
+
+
