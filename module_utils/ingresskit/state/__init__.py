@@ -1,0 +1,1 @@
+"""What the toolkit remembers in the cluster between runs: the release record."""

@@ -1,0 +1,60 @@
+"""Whose an object is: the labels that make a stack's objects an ApplySet. Pure.
+
+Source: KEP-3659 (https://github.com/kubernetes/enhancements/tree/master/keps/sig-cli/3659-kubectl-apply-prune).
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from ..api.resources import Object
+
+MANAGER = "ingresskit"  # field manager of every server-side apply
+PART_OF = "applyset.kubernetes.io/part-of"
+STACK = "ingresskit.io/stack"
+MANAGED_BY = "app.kubernetes.io/managed-by"
+KEEP = "ingresskit.io/keep"  # annotation: "true" is never pruned nor removed
+INPUTS = "ingresskit.io/inputs"  # annotation: hash of what a generated Secret's data was made from
+
+
+@dataclass(frozen=True)
+class Owner:
+    """A stack as owner of objects; its parent object is the release record's Secret."""
+
+    stack: str
+    state_namespace: str = "ingresskit-system"
+
+    @property
+    def record_name(self) -> str:
+        """Name of the Secret that holds the release record and is the ApplySet's parent."""
+        return f"ingresskit-{self.stack}"
+
+    @property
+    def ca_name(self) -> str:
+        """Name of the Secret that holds the stack's own CA."""
+        return f"{self.record_name}-ca"
+
+    @property
+    def id(self) -> str:
+        """The ApplySet's id: applyset-<base64url(sha256("<name>.<namespace>.<kind>.<group>"))>-v1."""
+        parent = f"{self.record_name}.{self.state_namespace}.Secret."
+        digest = base64.urlsafe_b64encode(hashlib.sha256(parent.encode()).digest()).rstrip(b"=").decode()
+        return f"applyset-{digest}-v1"
+
+    @property
+    def selector(self) -> str:
+        """The label selector that finds everything of the stack."""
+        return f"{PART_OF}={self.id}"
+
+    @property
+    def labels(self) -> dict[str, str]:
+        """What every object of the stack carries."""
+        return {PART_OF: self.id, STACK: self.stack, MANAGED_BY: MANAGER}
+
+
+def own(objects: Iterable[Object], stack_name: str, state_namespace: str) -> list[Object]:
+    """The normalised objects with the stack's ownership labels added; the input is not changed."""
+    raise NotImplementedError
