@@ -1,0 +1,126 @@
+"""What every controller's file answers. The rest of the code knows controllers by this class alone."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterator
+from typing import Any, ClassVar
+
+from ..images import ImageRef
+from ..manifests import Object
+from ..model.controller import Controller, Expose
+from ..model.options import Options
+from ..model.stack import Stack
+from ..model.tls import TlsSource
+
+NOT_YET = "is part of the contract but not yet supported by this version of ingresskit"
+
+
+class IngressController(ABC):
+    """One kind of Ingress controller: its objects, dialect, matching rules, readiness, and what it cannot do."""
+
+    kind: ClassVar[str]
+    title: ClassVar[str]
+    class_controller: ClassVar[str]  # spec.controller of its IngressClass
+    default_namespace: ClassVar[str]
+    default_class: ClassVar[str]
+    default_image: ClassVar[ImageRef]
+    http_port: ClassVar[int]  # of the container
+    https_port: ClassVar[int]
+    redirect_codes: ClassVar[tuple[int, ...]]  # the first is what it answers unless told otherwise
+
+    def namespace(self, controller: Controller) -> str:
+        return controller.namespace or self.default_namespace
+
+    def class_name(self, controller: Controller) -> str:
+        return controller.class_name or self.default_class
+
+    def service_name(self, controller: Controller) -> str:
+        """Name of the Service that lets the traffic in; that of the first way in where there are several."""
+        return controller.exposes[0].name or self.default_namespace
+
+    def image(self, controller: Controller) -> str:
+        """The pinned image with the inventory's overrides, part by part."""
+        pinned, given = self.default_image, controller.image
+        tag = given.tag or self.tag_of(controller.version) if given.tag or controller.version else pinned.tag
+        registry = given.registry if given.registry is not None else pinned.registry
+        return str(ImageRef(registry, given.repository or pinned.repository, tag, given.digest))
+
+    def tag_of(self, version: str | None) -> str:
+        """The image's tag for a version of the controller."""
+        return version or self.default_image.tag
+
+    def version(self, controller: Controller) -> str:
+        """The version that runs, as far as the inventory tells."""
+        return (controller.image.tag or self.tag_of(controller.version)).removeprefix("v")
+
+    def implied_default_tls(self, controller: Controller) -> TlsSource | None:
+        """The default certificate's source: the inventory's, or one that another key makes necessary."""
+        return controller.default_tls
+
+    @abstractmethod
+    def objects(self, stack: Stack) -> list[Object]:
+        """Everything that the controller itself consists of, without its Namespace and without Secrets."""
+
+    @abstractmethod
+    def annotations(self, options: Options, *, tls: bool) -> dict[str, str]:
+        """The options of one Ingress in the controller's dialect."""
+
+    @abstractmethod
+    def catch_all_annotations(self) -> dict[str, str]:
+        """Annotations of the hostless Ingress that answers where no other rule matches."""
+
+    @abstractmethod
+    def not_found_per_host(self) -> bool:
+        """True where a known host needs a ``/`` entry of its own to answer unknown paths with the default backend."""
+
+    @abstractmethod
+    def refusals(self, stack: Stack) -> Iterator[tuple[str, str]]:
+        """(inventory path, why) of everything in the stack that this controller cannot do."""
+
+    @abstractmethod
+    def unknown_host_tls(self, controller: Controller) -> bool:
+        """True where a TLS handshake for an unknown host is answered (with some certificate); False: it is refused."""
+
+    def redirect_code(self, options: Options) -> int:
+        """What HTTP answers where TLS is set and the redirect is on."""
+        asked = options.ssl_redirect.code if options.ssl_redirect else None
+        return asked or self.redirect_codes[0]
+
+    def ingress_gets_address(self, expose: Expose) -> bool:
+        """True where the controller sets ``status.loadBalancer`` of an Ingress: both do so only behind a LoadBalancer."""
+        return expose.type == "LoadBalancer"
+
+    def pod_labels(self, stack: Stack) -> dict[str, str]:
+        """Labels that select the controller's Pods."""
+        return {"app.kubernetes.io/name": self.default_namespace, "app.kubernetes.io/instance": stack.name}
+
+
+def wants_redirect(options: Options, *, tls: bool) -> bool:
+    """``ssl_redirect`` in force: on where TLS is set, unless switched off."""
+    return tls and (options.ssl_redirect is None or options.ssl_redirect.enabled)
+
+
+def set_options(options: Options) -> list[str]:
+    """Names of the options that say something."""
+    return [name for name in type(options).model_fields if getattr(options, name) is not None]
+
+
+def option_levels(stack: Stack) -> Iterator[tuple[str, Options, bool]]:
+    """(inventory path, options, is it a path's own) wherever the inventory sets options."""
+    for name, app in stack.apps.items():
+        at = f"ingress_apps.{name}"
+        if app.options is not None:
+            yield f"{at}.options", app.options, False
+        for host, rules in app.hosts.items():
+            if rules.options is not None:
+                yield f'{at}.hosts."{host}".options', rules.options, False
+            yield from _path_options(at, host, rules)
+
+
+def _path_options(at: str, host: str, rules: Any) -> Iterator[tuple[str, Options, bool]]:
+    for index, (path, entry) in enumerate(rules.routes()):
+        if entry.options is not None:
+            where = f'"{path}"' if isinstance(rules.paths, dict) else f"[{index}]"
+            dot = "." if isinstance(rules.paths, dict) else ""
+            yield f'{at}.hosts."{host}".paths{dot}{where}.options', entry.options, True

@@ -1,0 +1,171 @@
+"""F5 NGINX Ingress Controller (github.com/nginx/kubernetes-ingress). Not ingress-nginx: another dialect, other rules.
+
+Flags: docs.nginx.com/nginx-ingress-controller, command-line arguments. What is said of its behaviour was observed on 5.5.4.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from ..images import NGINX
+from ..manifests import RESTRICTED_CONTAINER, Object, content_hash, manifest, present
+from ..model.certificates import DEFAULT_SECRET
+from ..model.controller import Controller
+from ..model.options import Options
+from ..model.stack import Stack
+from ..model.tls import TlsSource
+from .base import IngressController, wants_redirect
+from .workload import PodSpec, role_bindings, rule, surroundings, workload
+
+CONFIG = "nginx-config"
+# The image keeps its templates and configuration below /etc/nginx; with a read-only root they are copied to an emptyDir first.
+WRITABLE = {
+    "nginx-etc": "/etc/nginx",
+    "nginx-cache": "/var/cache/nginx",
+    "nginx-lib": "/var/lib/nginx",
+    "nginx-state": "/var/lib/nginx/state",
+    "nginx-log": "/var/log/nginx",
+}
+CLUSTER_RULES = [
+    rule("discovery.k8s.io", "endpointslices", "list watch"),
+    rule("", "services secrets pods", "list watch"),
+    rule("networking.k8s.io", "ingresses", "list watch"),
+    rule("networking.k8s.io", "ingresses/status", "update"),
+    rule("networking.k8s.io", "ingressclasses", "get"),
+    rule("", "events", "create patch"),
+]
+OWN_RULES = [
+    rule("", "configmaps", "get list watch"),
+    rule("", "pods", "get update"),
+    rule("coordination.k8s.io", "leases", "get create update"),
+]
+
+
+class Nginx(IngressController):
+    kind = "nginx"
+    title = "F5 NGINX Ingress Controller"
+    class_controller = "nginx.org/ingress-controller"
+    default_namespace = "nginx-ingress"
+    default_class = "nginx"
+    default_image = NGINX
+    http_port = 80
+    https_port = 443
+    redirect_codes = (301, 302, 307, 308)
+
+    def implied_default_tls(self, controller: Controller) -> TlsSource | None:
+        """The page for unknown hosts needs a default certificate: without one F5's controller refuses their handshakes."""
+        if controller.default_tls is None and controller.default_backend is not None:
+            return TlsSource(self_signed=True)
+        return controller.default_tls
+
+    def objects(self, stack: Stack) -> list[Object]:
+        controller, labels = stack.controller, self.pod_labels(stack)
+        spec = self._pod(stack)
+        config = {key: config_value(value) for key, value in controller.config.items()}
+        ingress_class = manifest(
+            "IngressClass",
+            self.class_name(controller),
+            labels=labels,
+            annotations={"ingressclass.kubernetes.io/is-default-class": "true"} if controller.default_class else None,
+            spec={"controller": self.class_controller},
+        )
+        return [
+            *surroundings(stack, spec, labels),
+            *role_bindings(stack, spec, labels, CLUSTER_RULES, OWN_RULES),
+            manifest("ConfigMap", CONFIG, spec.namespace, labels=labels, **present(data=config)),
+            ingress_class,
+            workload(stack, spec, labels),
+        ]
+
+    def _pod(self, stack: Stack) -> PodSpec:
+        controller = stack.controller
+        image = self.image(controller)
+        mounts = [{"name": name, "mountPath": path} for name, path in WRITABLE.items()]
+        ports = {"http": self.http_port, "https": self.https_port, "readiness": 8081}
+        if controller.metrics.enabled:
+            ports["metrics"] = 9113
+        container = {
+            "readinessProbe": {"httpGet": {"path": "/nginx-ready", "port": "readiness"}, "periodSeconds": 1},
+            # the load balancers in front need a moment to see that the Pod left its endpoints
+            "lifecycle": {"preStop": {"exec": {"command": ["sleep", str(controller.termination.drain)]}}},
+            "securityContext": {**RESTRICTED_CONTAINER, "capabilities": {"drop": ["ALL"], "add": ["NET_BIND_SERVICE"]}},
+            "volumeMounts": mounts,
+        }
+        seed = {
+            "name": "seed-etc-nginx",
+            "image": image,
+            "imagePullPolicy": controller.image.pull_policy or "IfNotPresent",
+            "command": ["cp", "-dR", "/etc/nginx/.", "/mnt/etc"],
+            "securityContext": RESTRICTED_CONTAINER,
+            "resources": controller.resources.model_dump(exclude_defaults=True),
+            "volumeMounts": [{"name": "nginx-etc", "mountPath": "/mnt/etc"}],
+        }
+        return PodSpec(
+            name=self.default_namespace,
+            namespace=self.namespace(controller),
+            image=image,
+            args=self.args(stack),
+            ports=ports,
+            uid=101,
+            container=container,
+            volumes=[{"name": name, "emptyDir": {}} for name in WRITABLE],
+            init_containers=[seed],
+            # an edited main block is only read at start; the rest of the ConfigMap is reloaded live
+            annotations={"ingresskit.io/main-config": content_hash(_start_up_keys(controller))},
+        )
+
+    def args(self, stack: Stack) -> list[str]:
+        """Command-line arguments of the controller."""
+        controller = stack.controller
+        flags = [
+            f"-nginx-configmaps=$(POD_NAMESPACE)/{CONFIG}",
+            f"-ingress-class={self.class_name(controller)}",
+            "-report-ingress-status",
+            f"-external-service={self.service_name(controller)}",
+            f"-enable-custom-resources={_flag(controller.custom_resources)}",
+            "-enable-snippets=false",
+            "-enable-telemetry-reporting=false",
+            "-enable-config-safety",
+            f"-enable-prometheus-metrics={_flag(controller.metrics.enabled)}",
+        ]
+        default_tls = self.implied_default_tls(controller)
+        if default_tls is not None:
+            flags.append(f"-default-server-tls-secret=$(POD_NAMESPACE)/{default_tls.secret or DEFAULT_SECRET}")
+        if controller.default_backend is not None or any("*" in app.hosts for app in stack.apps.values()):
+            flags.append("-allow-empty-ingress-host")
+        return flags
+
+    def annotations(self, options: Options, *, tls: bool) -> dict[str, str]:
+        if not tls:
+            return {}
+        if not wants_redirect(options, tls=tls):
+            return {"nginx.org/ssl-redirect": "false"}
+        code = options.ssl_redirect.code if options.ssl_redirect else None
+        return {"nginx.org/http-redirect-code": str(code)} if code else {}
+
+    def catch_all_annotations(self) -> dict[str, str]:
+        return {}
+
+    def not_found_per_host(self) -> bool:
+        return True
+
+    def unknown_host_tls(self, controller: Controller) -> bool:
+        return self.implied_default_tls(controller) is not None
+
+    def refusals(self, stack: Stack) -> Iterator[tuple[str, str]]:
+        hostless = [name for name, app in stack.apps.items() if "*" in app.hosts or (app.default_backend and not app.hosts)]
+        for name in hostless[1:]:
+            yield f"ingress_apps.{name}", f"F5's controller has one default server, and ingress_apps.{hostless[0]} is it: merge the two apps"
+
+
+def config_value(value: object) -> str:
+    """A ConfigMap entry as text: YAML's true and false in the lower case that the controller reads."""
+    return _flag(value) if isinstance(value, bool) else str(value)
+
+
+def _flag(value: bool) -> str:
+    return "true" if value else "false"
+
+
+def _start_up_keys(controller: Controller) -> dict[str, str]:
+    return {key: config_value(value) for key, value in controller.config.items() if key.startswith("main-")}

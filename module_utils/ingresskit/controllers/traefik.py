@@ -1,0 +1,152 @@
+"""Traefik Proxy, by its Kubernetes Ingress provider (doc.traefik.io, "Kubernetes Ingress").
+
+No custom resource is used: middlewares come from its file provider, out of a ConfigMap, so nothing but the Ingress API is needed.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+
+from ..images import TRAEFIK
+from ..manifests import RESTRICTED_CONTAINER, Object, manifest
+from ..model.certificates import DEFAULT_SECRET
+from ..model.controller import Controller
+from ..model.options import Options
+from ..model.stack import Stack
+from .base import IngressController, option_levels, wants_redirect
+from .workload import PodSpec, role_bindings, rule, surroundings, workload
+
+DYNAMIC = "traefik-dynamic"
+ANNOTATION = "traefik.ingress.kubernetes.io/"
+REDIRECTS = {301: ("redirect-permanently", True), 302: ("redirect-temporarily", False)}
+CLUSTER_RULES = [
+    rule("", "services secrets nodes", "get list watch"),
+    rule("discovery.k8s.io", "endpointslices", "list watch"),
+    rule("networking.k8s.io", "ingresses ingressclasses", "get list watch"),
+    rule("networking.k8s.io", "ingresses/status", "update"),
+]
+
+
+class Traefik(IngressController):
+    kind = "traefik"
+    title = "Traefik Proxy"
+    class_controller = "traefik.io/ingress-controller"
+    default_namespace = "traefik"
+    default_class = "traefik"
+    default_image = TRAEFIK
+    http_port = 8000  # no privileged port, no capability
+    https_port = 8443
+    redirect_codes = (301, 302)
+
+    def tag_of(self, version: str | None) -> str:
+        return f"v{version.removeprefix('v')}" if version else self.default_image.tag
+
+    def objects(self, stack: Stack) -> list[Object]:
+        controller, labels = stack.controller, self.pod_labels(stack)
+        spec = self._pod(stack)
+        ingress_class = manifest(
+            "IngressClass",
+            self.class_name(controller),
+            labels=labels,
+            annotations={"ingressclass.kubernetes.io/is-default-class": "true"} if controller.default_class else None,
+            spec={"controller": self.class_controller},
+        )
+        dynamic = {"dynamic.json": json.dumps(_dynamic(controller), indent=2, sort_keys=True) + "\n"}
+        return [
+            *surroundings(stack, spec, labels),
+            *role_bindings(stack, spec, labels, CLUSTER_RULES, []),
+            manifest("ConfigMap", DYNAMIC, spec.namespace, labels=labels, data=dynamic),
+            ingress_class,
+            workload(stack, spec, labels),
+        ]
+
+    def _pod(self, stack: Stack) -> PodSpec:
+        controller = stack.controller
+        probe = {"httpGet": {"path": "/ping", "port": "ping"}}
+        mounts = [{"name": "dynamic", "mountPath": "/etc/traefik/dynamic", "readOnly": True}]
+        volumes = [{"name": "dynamic", "configMap": {"name": DYNAMIC}}]
+        if controller.default_tls is not None:
+            mounts.append({"name": "default-tls", "mountPath": "/etc/traefik/default-tls", "readOnly": True})
+            volumes.append({"name": "default-tls", "secret": {"secretName": controller.default_tls.secret or DEFAULT_SECRET}})
+        ports = {"http": self.http_port, "https": self.https_port, "ping": 8080}
+        if controller.metrics.enabled:
+            ports["metrics"] = 9100
+        return PodSpec(
+            name=self.default_namespace,
+            namespace=self.namespace(controller),
+            image=self.image(controller),
+            args=self.args(stack),
+            ports=ports,
+            uid=65532,
+            container={
+                "readinessProbe": {**probe, "periodSeconds": 1},
+                "livenessProbe": {**probe, "periodSeconds": 10},
+                "securityContext": RESTRICTED_CONTAINER,
+                "volumeMounts": mounts,
+            },
+            volumes=volumes,
+        )
+
+    def args(self, stack: Stack) -> list[str]:
+        """Static configuration as command-line arguments; ``config`` of the inventory adds to it."""
+        controller = stack.controller
+        drain = f"{controller.termination.drain}s"
+        grace = f"{controller.termination.grace - controller.termination.drain}s"
+        flags = ["--global.checknewversion=false", "--global.sendanonymoususage=false", "--ping=true"]
+        flags.append("--entrypoints.traefik.address=:8080")
+        for name, port in (("web", self.http_port), ("websecure", self.https_port)):
+            lifecycle = f"--entrypoints.{name}.transport.lifecycle"
+            flags.append(f"--entrypoints.{name}.address=:{port}")
+            flags.append(f"{lifecycle}.requestacceptgracetimeout={drain}")
+            flags.append(f"{lifecycle}.gracetimeout={grace}")
+        provider = "--providers.kubernetesingress"
+        flags += [
+            "--entrypoints.websecure.http.tls=true",
+            f"{provider}=true",
+            f"{provider}.ingressclass={self.class_name(controller)}",
+            f"{provider}.strictprefixmatching=true",  # else Prefix is a string prefix, against the Ingress API
+            f"{provider}.allowemptyservices=true",  # a Service without endpoints answers 503, its route stays
+            "--providers.file.directory=/etc/traefik/dynamic",
+        ]
+        if controller.exposes[0].type == "LoadBalancer":
+            namespace = self.namespace(controller)
+            flags.append(f"{provider}.ingressendpoint.publishedservice={namespace}/{self.service_name(controller)}")
+        if controller.metrics.enabled:
+            flags += ["--entrypoints.metrics.address=:9100", "--metrics.prometheus=true", "--metrics.prometheus.entrypoint=metrics"]
+        return flags + [f"--{key}={_scalar(value)}" for key, value in controller.config.items()]
+
+    def annotations(self, options: Options, *, tls: bool) -> dict[str, str]:
+        if not wants_redirect(options, tls=tls):
+            return {}
+        middleware, _ = REDIRECTS[self.redirect_code(options)]
+        return {f"{ANNOTATION}router.middlewares": f"{middleware}@file"}
+
+    def catch_all_annotations(self) -> dict[str, str]:
+        return {f"{ANNOTATION}router.priority": "1"}
+
+    def not_found_per_host(self) -> bool:
+        return False
+
+    def unknown_host_tls(self, controller: Controller) -> bool:
+        return True  # with a certificate it makes itself, where no default one is given
+
+    def refusals(self, stack: Stack) -> Iterator[tuple[str, str]]:
+        for path, options, _ in option_levels(stack):
+            code = options.ssl_redirect.code if options.ssl_redirect else None
+            if code is not None and code not in REDIRECTS:
+                can = ", ".join(map(str, REDIRECTS))
+                yield f"{path}.ssl_redirect.code", f"Traefik redirects with {can}, not {code}; nginx can"
+
+
+def _dynamic(controller: Controller) -> Object:
+    middlewares = {name: {"redirectScheme": {"scheme": "https", "permanent": keep}} for name, keep in REDIRECTS.values()}
+    dynamic: Object = {"http": {"middlewares": middlewares}}
+    if controller.default_tls is not None:
+        files = {"certFile": "/etc/traefik/default-tls/tls.crt", "keyFile": "/etc/traefik/default-tls/tls.key"}
+        dynamic["tls"] = {"stores": {"default": {"defaultCertificate": files}}}
+    return dynamic
+
+
+def _scalar(value: object) -> str:
+    return str(value).lower() if isinstance(value, bool) else str(value)

@@ -1,0 +1,173 @@
+"""The Pods of a controller and what stands around them: the same for every kind, fed with what differs."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from ..manifests import RESTRICTED_POD, Object, field_env, manifest, plain_env, present, tcp_ports
+from ..model.controller import Controller, Expose
+from ..model.stack import Stack
+
+
+@dataclass(frozen=True)
+class PodSpec:
+    """What one kind of controller puts into its Pod."""
+
+    name: str  # of the workload, its container, its ServiceAccount
+    namespace: str
+    image: str
+    args: Sequence[str]
+    ports: Mapping[str, int]  # name -> container port
+    uid: int
+    container: Mapping[str, Any]  # probes, lifecycle, securityContext, volumeMounts
+    volumes: Sequence[Object] = ()
+    init_containers: Sequence[Object] = ()
+    annotations: Mapping[str, str] = field(default_factory=dict)
+
+
+def workload(stack: Stack, spec: PodSpec, labels: Mapping[str, str]) -> Object:
+    """The Deployment or DaemonSet."""
+    controller = stack.controller
+    body: Object = {"selector": {"matchLabels": dict(labels)}, "template": _template(controller, spec, labels)}
+    if controller.workload == "DaemonSet":
+        body["updateStrategy"] = {"type": "RollingUpdate", "rollingUpdate": {"maxUnavailable": 1}}
+        return manifest("DaemonSet", spec.name, spec.namespace, labels=labels, spec=body)
+    if controller.autoscaling is None:  # beside an autoscaler the number is the autoscaler's
+        body["replicas"] = replicas(controller)
+    body["strategy"] = {"type": "RollingUpdate", "rollingUpdate": {"maxSurge": 1, "maxUnavailable": 0}}
+    return manifest("Deployment", spec.name, spec.namespace, labels=labels, spec=body)
+
+
+def replicas(controller: Controller) -> int:
+    """Two unless the inventory says otherwise: one cannot be drained without a gap."""
+    return 2 if controller.replicas is None else controller.replicas
+
+
+def _template(controller: Controller, spec: PodSpec, labels: Mapping[str, str]) -> Object:
+    annotations = {**spec.annotations, **controller.pod_annotations}
+    container = {
+        "name": spec.name,
+        "image": spec.image,
+        "imagePullPolicy": controller.image.pull_policy or "IfNotPresent",
+        "args": [*spec.args, *controller.extra_args],
+        "env": field_env(POD_NAME="metadata.name", POD_NAMESPACE="metadata.namespace") + plain_env(controller.env),
+        "ports": [{"name": name, "containerPort": port, "protocol": "TCP"} for name, port in spec.ports.items()],
+        "resources": controller.resources.model_dump(exclude_defaults=True),
+        **spec.container,
+    }
+    pod = present(
+        serviceAccountName=spec.name,
+        securityContext={**RESTRICTED_POD, "runAsUser": spec.uid, "runAsGroup": spec.uid, "fsGroup": spec.uid},
+        terminationGracePeriodSeconds=controller.termination.grace,
+        imagePullSecrets=[{"name": name} for name in controller.image.pull_secrets],
+        nodeSelector=controller.node_selector,
+        tolerations=controller.tolerations,
+        affinity=controller.affinity,
+        priorityClassName=controller.priority_class,
+        topologySpreadConstraints=_spread(controller, labels),
+        initContainers=[present(**each) for each in spec.init_containers],
+        containers=[present(**container)],
+        volumes=list(spec.volumes),
+    )
+    metadata = present(labels={**controller.pod_labels, **labels}, annotations=annotations)
+    return {"metadata": metadata, "spec": pod}
+
+
+def _spread(controller: Controller, labels: Mapping[str, str]) -> list[Object]:
+    if controller.topology_spread is not None:
+        return controller.topology_spread
+    if controller.workload == "DaemonSet":
+        return []
+    return [
+        {
+            "maxSkew": 1,
+            "topologyKey": "kubernetes.io/hostname",
+            "whenUnsatisfiable": "ScheduleAnyway",
+            "labelSelector": {"matchLabels": dict(labels)},
+        }
+    ]
+
+
+def surroundings(stack: Stack, spec: PodSpec, labels: Mapping[str, str]) -> list[Object]:
+    """ServiceAccount, Services, and where wanted PodDisruptionBudget, HorizontalPodAutoscaler, NetworkPolicy."""
+    controller = stack.controller
+    found = [manifest("ServiceAccount", spec.name, spec.namespace, labels=labels)]
+    found += [service(expose, spec, labels) for expose in controller.exposes]
+    if controller.pdb is not None and controller.workload == "Deployment":
+        body = {"maxUnavailable": controller.pdb.max_unavailable, "selector": {"matchLabels": dict(labels)}}
+        found.append(manifest("PodDisruptionBudget", spec.name, spec.namespace, labels=labels, spec=body))
+    if controller.autoscaling is not None:
+        found.append(_autoscaler(controller, spec, labels))
+    if controller.network_policy:
+        found.append(_network_policy(spec, labels))
+    return found
+
+
+def service(expose: Expose, spec: PodSpec, labels: Mapping[str, str]) -> Object:
+    """The Service of one way in."""
+    balanced = expose.type == "LoadBalancer"
+    body = present(
+        type=expose.type,
+        selector=dict(labels),
+        ports=_service_ports(expose),
+        externalTrafficPolicy=expose.external_traffic_policy,
+        loadBalancerClass=expose.load_balancer.class_ if balanced else None,
+        loadBalancerIP=expose.load_balancer.ip if balanced else None,
+        loadBalancerSourceRanges=expose.load_balancer.source_ranges if balanced else None,
+    )
+    name = expose.name or spec.name
+    return manifest(
+        "Service", name, spec.namespace, labels={**labels, **expose.labels}, annotations=expose.annotations, spec=body
+    )
+
+
+def _service_ports(expose: Expose) -> list[Object]:
+    wanted = (("http", expose.ports.http, expose.node_ports.http), ("https", expose.ports.https, expose.node_ports.https))
+    return [
+        present(name=name, port=port, targetPort=name, protocol="TCP", nodePort=node_port)
+        for name, port, node_port in wanted
+        if port is not None
+    ]
+
+
+def _autoscaler(controller: Controller, spec: PodSpec, labels: Mapping[str, str]) -> Object:
+    scale = controller.autoscaling
+    assert scale is not None
+    target = {"type": "Utilization", "averageUtilization": scale.cpu}
+    body = {
+        "scaleTargetRef": {"apiVersion": "apps/v1", "kind": "Deployment", "name": spec.name},
+        "minReplicas": scale.min,
+        "maxReplicas": scale.max,
+        "metrics": [{"type": "Resource", "resource": {"name": "cpu", "target": target}}],
+    }
+    return manifest("HorizontalPodAutoscaler", spec.name, spec.namespace, labels=labels, spec=body)
+
+
+def _network_policy(spec: PodSpec, labels: Mapping[str, str]) -> Object:
+    """Only the ports that the controller serves; what it calls itself (API server, backends, DNS) is not limited."""
+    body = {
+        "podSelector": {"matchLabels": dict(labels)},
+        "policyTypes": ["Ingress"],
+        "ingress": [{"ports": tcp_ports(list(spec.ports.values()))}],
+    }
+    return manifest("NetworkPolicy", spec.name, spec.namespace, labels=labels, spec=body)
+
+
+def role_bindings(stack: Stack, spec: PodSpec, labels: Mapping[str, str], cluster: list[Object], own: list[Object]) -> list[Object]:
+    """ClusterRole and, for the controller's own namespace, Role, each with its binding; empty rules make none."""
+    subject = {"kind": "ServiceAccount", "name": spec.name, "namespace": spec.namespace}
+    wide = f"{stack.name}-{spec.name}"
+    found = []
+    for kind, name, namespace, rules in (("ClusterRole", wide, None, cluster), ("Role", spec.name, spec.namespace, own)):
+        if rules:
+            ref = {"apiGroup": "rbac.authorization.k8s.io", "kind": kind, "name": name}
+            found.append(manifest(kind, name, namespace, labels=labels, rules=rules))
+            found.append(manifest(f"{kind}Binding", name, namespace, labels=labels, roleRef=ref, subjects=[subject]))
+    return found
+
+
+def rule(group: str, resources: str, verbs: str) -> Object:
+    """An RBAC rule from space-separated words."""
+    return {"apiGroups": [group], "resources": resources.split(), "verbs": verbs.split()}

@@ -1,0 +1,34 @@
+"""All that the pure steps need of the world: gathered before them, never asked for by them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+
+
+@dataclass(frozen=True)
+class KeyPair:
+    """A certificate (with its chain, leaf first) and its private key, both PEM. The key stays out of every repr."""
+
+    certificate: str
+    key: str = field(repr=False)
+
+
+@dataclass(frozen=True)
+class KnownCertificate:
+    """A certificate we issued that is live and untouched: the hash of what it was issued from, and its end (RFC 3339)."""
+
+    inputs: str
+    not_after: str
+
+
+@dataclass(frozen=True)
+class Facts:
+    """Without a cluster all of it is empty, and rendering still works as far as it honestly can."""
+
+    now: datetime | None = None
+    authority: KeyPair | None = None  # the stack's CA
+    authority_certificate: str | None = None  # its certificate, known without reading the key
+    known: Mapping[tuple[str, str], KnownCertificate] = field(default_factory=dict)  # (namespace, Secret) -> issued earlier
+    files: Mapping[str, bytes] = field(default_factory=dict, repr=False)  # path as the inventory names it -> content

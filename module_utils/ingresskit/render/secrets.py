@@ -1,0 +1,64 @@
+"""TLS Secrets: from files, from inline PEM, or issued by the stack's CA."""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Iterator
+from datetime import datetime
+
+from ..controllers import IngressController
+from ..errors import InventoryError, Problem
+from ..facts import Facts, KeyPair
+from ..manifests import Object, manifest
+from ..model.certificates import CertificateUse, certificates
+from ..model.stack import Stack
+from .files import text_of
+
+INPUTS = "ingresskit.io/inputs"
+NOT_AFTER = "ingresskit.io/not-after"
+
+
+def uses_of(stack: Stack, dialect: IngressController) -> list[CertificateUse]:
+    """Every certificate of the stack behind this controller."""
+    controller = stack.controller
+    return certificates(stack, dialect.namespace(controller), dialect.implied_default_tls(controller))
+
+
+def tls_secrets(stack: Stack, dialect: IngressController, facts: Facts) -> Iterator[Object]:
+    """The Secrets that are ours to make; one that is kept comes without ``data``."""
+    for use in uses_of(stack, dialect):
+        match use.source.kind:
+            case "files":
+                pair = KeyPair(text_of(str(use.source.cert_file), facts), text_of(str(use.source.key_file), facts))
+                yield _secret(use, pair)
+            case "inline":
+                yield _secret(use, KeyPair(str(use.source.cert), str(use.source.key)))
+            case "self_signed":
+                yield _issued(use, facts)
+
+
+def _issued(use: CertificateUse, facts: Facts) -> Object:
+    if facts.now is None or facts.authority_certificate is None:
+        how = "give cert_file and key_file, secret or issuer instead"
+        if use.path == "ingress_controller.default_tls":
+            how = f"the page for unknown hosts needs a default certificate; set ingress_controller.default_tls: {how}"
+        raise InventoryError([Problem(use.path, f"self_signed needs a cluster, where the stack's CA is kept: {how}")])
+    from .. import tls  # noqa: PLC0415 - cryptography is loaded only where certificates are made
+
+    inputs = tls.inputs_hash(use.hosts, facts.authority_certificate)
+    known = facts.known.get((use.namespace, use.secret))
+    if known and known.inputs == inputs and not tls.due(datetime.fromisoformat(known.not_after), facts.now):
+        return _secret(use, None, {INPUTS: inputs, NOT_AFTER: known.not_after})
+    if facts.authority is None:
+        raise InventoryError([Problem(use.path, "the key of the stack's CA is needed and was not read")])
+    pair = tls.issue(facts.authority, use.hosts, facts.now)
+    end = tls.inspect(pair.certificate).not_after.isoformat()
+    return _secret(use, pair, {INPUTS: inputs, NOT_AFTER: end})
+
+
+def _secret(use: CertificateUse, pair: KeyPair | None, annotations: dict[str, str] | None = None) -> Object:
+    secret = manifest("Secret", use.secret, use.namespace, annotations=annotations, type="kubernetes.io/tls")
+    if pair is not None:
+        texts = {"tls.crt": pair.certificate, "tls.key": pair.key}
+        secret["data"] = {key: base64.b64encode(text.encode()).decode() for key, text in texts.items()}
+    return secret

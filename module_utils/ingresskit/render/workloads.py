@@ -1,0 +1,51 @@
+"""Backends deployed with an app: NAME makes a Deployment NAME and a Service NAME-svc."""
+
+from __future__ import annotations
+
+from ..images import ECHO
+from ..manifests import RESTRICTED_CONTAINER, RESTRICTED_POD, Object, field_env, manifest, plain_env, present
+from ..model.apps import Workload
+
+ECHO_HEALTH = "/.ingresskit/healthz"
+ECHO_REQUESTS = {"requests": {"cpu": "10m", "memory": "32Mi"}}
+UNKNOWN_IMAGE_CONTAINER = {"allowPrivilegeEscalation": False}  # it may need root or a writable disk: only what breaks nothing
+
+
+def workload_objects(app: str, namespace: str, name: str, workload: Workload) -> list[Object]:
+    """Deployment and Service of one workload; without an image it runs the echo backend."""
+    labels = {"app.kubernetes.io/name": name, "app.kubernetes.io/instance": app}
+    deployment = manifest(
+        "Deployment",
+        name,
+        namespace,
+        labels=labels,
+        spec={
+            "replicas": workload.replicas,
+            "selector": {"matchLabels": labels},
+            "template": {"metadata": {"labels": labels}, "spec": _pod(name, workload)},
+        },
+    )
+    ports = [{"name": "http", "port": 80, "targetPort": "http", "protocol": "TCP"}]
+    service = manifest("Service", f"{name}-svc", namespace, labels=labels, spec={"selector": labels, "ports": ports})
+    return [deployment, service]
+
+
+def _pod(name: str, workload: Workload) -> Object:
+    echo = workload.image is None
+    identity = field_env(POD_NAME="metadata.name", POD_NAMESPACE="metadata.namespace", NODE_NAME="spec.nodeName")
+    extra = {"SERVICE": f"{name}-svc", "PORT": str(workload.port)}
+    env = identity + plain_env({**extra, **workload.env}) if echo else plain_env(workload.env)
+    probe = {"httpGet": {"path": ECHO_HEALTH, "port": "http"}} if echo else {"tcpSocket": {"port": "http"}}
+    resources = workload.resources.model_dump(exclude_defaults=True) if workload.resources else None
+    container = present(
+        name=name,
+        image=workload.image or str(ECHO),
+        imagePullPolicy="IfNotPresent",
+        env=env,
+        ports=[{"name": "http", "containerPort": workload.port, "protocol": "TCP"}],
+        readinessProbe={**probe, "periodSeconds": 2},
+        resources=resources or (ECHO_REQUESTS if echo else None),
+        securityContext=RESTRICTED_CONTAINER if echo else UNKNOWN_IMAGE_CONTAINER,
+    )
+    security = {**RESTRICTED_POD, "runAsUser": 65532} if echo else {"seccompProfile": {"type": "RuntimeDefault"}}
+    return {"securityContext": security, "automountServiceAccountToken": False, "containers": [container]}
