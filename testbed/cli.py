@@ -1,0 +1,174 @@
+"""The command line: what each verb does, in order."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import shutil
+import signal
+import sys
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from types import FrameType
+
+from testbed import cluster, commands, docker, engine, images, node, nodeimage
+from testbed.cache import Cache
+from testbed.cluster import Spec
+from testbed.console import duration, say
+from testbed.errors import CommandError, TestbedError
+from testbed.record import Record
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run a verb. Returns 0, 1 for a failure that has been explained, 130 when interrupted (2 is argparse's)."""
+    options = _parser().parse_args(arguments)
+    signal.signal(signal.SIGTERM, _interrupt)
+    try:
+        options.run(Cache.of_user(), options)
+    except TestbedError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        commands.stop_all()
+        print("interrupted; run it again to go on from here", file=sys.stderr)
+        return 130
+    return 0
+
+
+def up(cache: Cache, options: argparse.Namespace) -> None:
+    """Make everything there: Docker, the cluster, the images, the images in the cluster."""
+    begun = time.monotonic()
+    spec = _spec(options)
+    names = ("echo", options.controller)
+    with cache.lock():
+        engine.ensure(cache)
+        made: dict[str, docker.Image] = {}
+        commands.parallel(lambda: _ensure_cluster(cache, spec), lambda: made.update(_ensure_images(cache, names)))
+        _load(cache, spec, made)
+        with_dns = "its DNS answers"
+        cluster.wait_ready(spec)
+    say(f"cluster {spec.name}: ready, {with_dns}; context {spec.context} ({duration(time.monotonic() - begun)})")
+
+
+def load(cache: Cache, options: argparse.Namespace) -> None:
+    """Bring the images up to date in a cluster that is there."""
+    spec = _spec(options)
+    with cache.lock():
+        engine.ensure(cache)
+        if not cluster.nodes(spec.name):
+            raise TestbedError(f"There is no cluster {spec.name}. Run: python -m testbed up")
+        _load(cache, spec, _ensure_images(cache, ("echo", options.controller)))
+
+
+def down(cache: Cache, options: argparse.Namespace) -> None:
+    """Delete the cluster."""
+    with cache.lock():
+        if cluster.nodes(options.name):
+            cluster.delete(cache, options.name)
+        else:
+            say(f"cluster {options.name}: there is none")
+
+
+def clean(cache: Cache, options: argparse.Namespace) -> None:
+    """Remove what the test bed created, and nothing else."""
+    with cache.lock():
+        record = Record.load(cache)
+        for name in record.clusters:
+            cluster.delete(cache, name)
+        leftovers = [*docker.ours(), *record.pulled]
+        if leftovers:
+            docker.remove(leftovers)
+            say(f"images: {len(leftovers)} removed")
+        if record.network and docker.remove_network("kind"):
+            say("network kind: removed")
+        record = Record.load(cache)
+        record.pulled, record.network = [], False
+        record.save()
+        engine.stop(cache)
+        if options.cache:
+            shutil.rmtree(cache.root)
+            say(f"cache: {cache.root} removed")
+
+
+def status(cache: Cache, options: argparse.Namespace) -> None:
+    """Tell what there is, as text or JSON."""
+    spec = Spec(options.name)
+    nodes = cluster.nodes(spec.name)
+    references = {name: recipe.reference for name, recipe in images.RECIPE_OF.items()}
+    running = nodes.get(spec.control_plane) == "running"
+    held = node.images(spec.control_plane, list(references.values())) if running else {}
+    facts = {
+        "cluster": spec.name,
+        "context": spec.context,
+        "nodes": nodes,
+        "images": {
+            name: {"reference": reference, "ours": held[reference].ours, "double": held[reference].double}
+            for name, reference in references.items()
+            if reference in held
+        },
+        "cache": str(cache.root),
+    }
+    print(json.dumps(facts, indent=1) if options.json else _as_text(facts, held))
+
+
+def env(cache: Cache, options: argparse.Namespace) -> None:
+    """Print what a shell needs: eval "$(python -m testbed env)"."""
+    kubeconfig = os.environ.get("KUBECONFIG") or str(Path.home() / ".kube" / "config")
+    print(f"export KUBECONFIG={kubeconfig}")
+    print(f"export INGRESSKIT_CONTEXT={Spec(options.name).context}")
+    print(f"export PATH={cache.root / 'bin'}:$PATH")
+
+
+def _ensure_cluster(cache: Cache, spec: Spec) -> None:
+    if cluster.nodes(spec.name):
+        say(f"cluster {spec.name}: is there")
+        cluster.resume(cache, spec)
+    else:
+        cluster.create(cache, spec, nodeimage.ensure(cache))
+
+
+def _ensure_images(cache: Cache, names: Sequence[str]) -> dict[str, docker.Image]:
+    return {images.RECIPE_OF[name].reference: images.ensure(cache, name) for name in names}
+
+
+def _load(cache: Cache, spec: Spec, wanted: dict[str, docker.Image]) -> None:
+    for name in cluster.nodes(spec.name):
+        node.load(cache, name, wanted)
+
+
+def _as_text(facts: dict[str, object], held: dict[str, docker.Image]) -> str:
+    lines = [f"cluster {facts['cluster']} ({facts['context']}): {facts['nodes'] or 'none'}"]
+    for reference, image in held.items():
+        kind = "TEST DOUBLE" if image.double else "made here" if image.ours else "real"
+        lines.append(f"  {reference}: {kind}")
+    return "\n".join([*lines, f"cache: {facts['cache']}"])
+
+
+def _spec(options: argparse.Namespace) -> Spec:
+    return Spec(options.name, options.http_port, options.https_port, options.workers)
+
+
+def _interrupt(number: int, frame: FrameType | None) -> None:
+    raise KeyboardInterrupt
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m testbed", description="The local cluster of ingresskit.")
+    verbs = parser.add_subparsers(required=True, metavar="VERB")
+    for run in (up, load, down, clean, status, env):
+        verb = verbs.add_parser(run.__name__, help=(run.__doc__ or "").rstrip("."))
+        verb.set_defaults(run=run)
+        if run is not clean:
+            verb.add_argument("--name", default="ingresskit", help="the cluster's name (default: %(default)s)")
+        if run in (up, load):
+            verb.add_argument("--controller", choices=images.CONTROLLERS, default="nginx", help="default: %(default)s")
+            verb.add_argument("--http-port", type=int, default=30080, metavar="PORT", help="on 127.0.0.1, to node port 30080")
+            verb.add_argument("--https-port", type=int, default=30443, metavar="PORT", help="on 127.0.0.1, to node port 30443")
+            verb.add_argument("--workers", type=int, default=0, metavar="N", help="further nodes (default: none)")
+        if run is clean:
+            verb.add_argument("--cache", action="store_true", help="what was built, too")
+        if run is status:
+            verb.add_argument("--json", action="store_true", help="for programs")
+    return parser

