@@ -1,0 +1,202 @@
+"""The loop: something changed -> plan -> nginx -> events and statuses."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import logging
+from dataclasses import dataclass
+from typing import Any
+
+from . import tls
+from .applier import EVERYBODY, Applier
+from .events import Recorder
+from .flags import Flags
+from .kube import Kube
+from .leader import Leader
+from .model import Key, Obj, Plan, Report, Snapshot, key_of, label_of
+from .nginx import NginxError
+from .plan import build, owner_of
+from .status import Addresses, write
+from .store import Store
+from .web import Health
+
+log = logging.getLogger(__name__)
+DEBOUNCE = 0.1  # seconds: changes that come together make one reload
+SPECIAL = {"default": "default-server-tls-secret", "wildcard": "wildcard-tls-secret"}
+
+
+class Fatal(Exception):
+    """What F5 ends for; the pod is restarted."""
+
+
+@dataclass
+class Parts:
+    """What a controller works with."""
+
+    flags: Flags
+    kube: Kube
+    store: Store
+    applier: Applier
+    recorder: Recorder
+    health: Health
+    pod: Obj
+
+
+class Controller:
+    """One pod's controller; everything that lasts from round to round is here."""
+
+    def __init__(self, parts: Parts) -> None:
+        self._flags = parts.flags
+        self._kube = parts.kube
+        self._store = parts.store
+        self._applier = parts.applier
+        self._recorder = parts.recorder
+        self._health = parts.health
+        self._pod = parts.pod
+        self._special: dict[str, Obj | None] = {}
+        self._said: dict[Key, tuple[Any, ...]] = {}  # the last report on each Ingress
+        self._noted: set[tuple[str, str]] = set()
+        self._configmap_seen = ""
+        self._addresses = Addresses()
+        self.leader: Leader | None = None
+
+    async def run(self) -> None:
+        """Until cancelled. Raises Fatal where F5 would not start."""
+        await self._store.wait_synced()
+        self._store.changed.clear()
+        await self._first()
+        while True:
+            await self._store.changed.wait()
+            await asyncio.sleep(DEBOUNCE)
+            self._store.changed.clear()
+            await self._round(self._store.snapshot())
+
+    async def _first(self) -> None:
+        snapshot = self._store.snapshot()
+        for name, flag in SPECIAL.items():
+            if self._flags.text(flag):
+                self._special[name] = self._named(snapshot, flag)
+        try:
+            await self._applier.start(build(snapshot, self._flags, self._special))
+        except (tls.SecretError, NginxError) as error:
+            raise Fatal(f"nginx cannot be started: {error}") from error
+        await self._round(snapshot)
+
+    def _named(self, snapshot: Snapshot, flag: str) -> Obj:
+        key = _key(self._flags.text(flag))
+        secret = snapshot.secrets.get(key)
+        try:
+            tls.tls_file(key, secret, {})
+        except tls.SecretError as error:
+            raise Fatal(f"Error when getting the Secret {self._flags.text(flag)} of -{flag}: {error}") from error
+        assert secret is not None
+        return secret
+
+    async def _round(self, snapshot: Snapshot) -> None:
+        self._refresh_special(snapshot)
+        plan = build(snapshot, self._flags, self._special)
+        complaints = await self._applier.apply(plan)
+        self._health.ingresses = len(plan.accepted)
+        # With config safety a pod that could take none of its Ingresses stays unready (F5's start-up tests).
+        safe = self._flags.on("enable-config-safety")
+        hopeless = safe and bool(complaints) and len(complaints) >= len(plan.chunks)
+        self._health.ready = self._health.ready or not hopeless
+        self._report(snapshot, plan, complaints)
+        await self._write_statuses(snapshot, plan)
+
+    def _refresh_special(self, snapshot: Snapshot) -> None:
+        """A flag's Secret: a new valid version is taken, a bad one refused, a deleted one kept by this pod."""
+        for name, before in self._special.items():
+            key = _key(self._flags.text(SPECIAL[name]))
+            secret = snapshot.secrets.get(key)
+            label = "/".join(key)
+            if secret is None:
+                self._once(self._pod, "SecretDeleted", f"A special secret {label} was deleted. Retaining the secret on "
+                           "this pod but this will affect new pods.")  # fmt: skip
+            elif before is None or secret["metadata"]["resourceVersion"] != before["metadata"]["resourceVersion"]:
+                try:
+                    tls.tls_file(key, secret, {})
+                except tls.SecretError as error:
+                    self._once(
+                        secret,
+                        "Rejected",
+                        f"the special Secret {label} was rejected, using the previous version: {error}",
+                    )
+                    continue
+                self._special[name] = secret
+                self._recorder.record(Report(secret, "Updated", f"the special Secret {label} was updated"))
+                self._noted.discard((self._pod["metadata"]["uid"], "SecretDeleted" + label))
+
+    def _once(self, obj: Obj, reason: str, message: str) -> None:
+        identity = (obj["metadata"]["uid"], reason + message)
+        if identity not in self._noted:
+            self._noted.add(identity)
+            self._recorder.record(Report(obj, reason, message, warning=True))
+
+    def _report(self, snapshot: Snapshot, plan: Plan, complaints: dict[Key, str]) -> None:
+        for report in plan.notes:
+            self._once(report.obj, report.reason, report.message)
+        self._report_configmap(snapshot, plan, complaints)
+        digests = {chunk.key: _digest(chunk.text) for chunk in plan.chunks}
+        for report in plan.accepted:
+            owner = owner_of(plan, report)
+            said = with_complaint(report, complaints.get(owner, ""))
+            self._say(said, digests[owner], self._configmap_seen)
+        for report in plan.problems:
+            self._say(report)
+        for key in self._said.keys() - {key_of(report.obj) for report in (*plan.accepted, *plan.problems)}:
+            del self._said[key]
+
+    def _say(self, report: Report, *context: str) -> None:
+        """Write the event unless the same was said of the same state of the Ingress."""
+        meta = report.obj["metadata"]
+        annotations = tuple(sorted((meta.get("annotations") or {}).items()))
+        state = (meta["uid"], meta.get("generation"), annotations, report.reason, report.message, *context)
+        if self._said.get(key_of(report.obj)) != state:
+            self._said[key_of(report.obj)] = state
+            self._recorder.record(report)
+
+    def _report_configmap(self, snapshot: Snapshot, plan: Plan, complaints: dict[Key, str]) -> None:
+        configmap = snapshot.configmap
+        if configmap is None or configmap["metadata"]["resourceVersion"] == self._configmap_seen:
+            return
+        self._configmap_seen = configmap["metadata"]["resourceVersion"]
+        for report in plan.configmap:
+            self._recorder.record(report)
+        label = label_of(configmap)
+        invalid = any(report.reason == "InvalidValue" for report in plan.configmap)
+        if EVERYBODY in complaints:
+            message = f"Configuration from {label} was updated, but was not applied: {complaints[EVERYBODY]}"
+            self._recorder.record(Report(configmap, "UpdatedWithError", message, True))
+        elif invalid:
+            message = f"ConfigMap {label} updated with errors. Ignoring invalid values"
+            self._recorder.record(Report(configmap, "UpdatedWithError", message, True))
+        else:
+            self._recorder.record(Report(configmap, "Updated", f"ConfigMap {label} updated without error"))
+
+    async def _write_statuses(self, snapshot: Snapshot, plan: Plan) -> None:
+        service = snapshot.services.get((self._pod["metadata"]["namespace"], self._flags.text("external-service")))
+        self._addresses = self._addresses.updated(plan.status_address, service)
+        if not self._flags.on("report-ingress-status") or (self.leader and not self.leader.leads):
+            return
+        await write(self._kube, [report.obj for report in plan.accepted], self._addresses.as_status())
+        await write(self._kube, [report.obj for report in plan.problems], [])
+
+
+def with_complaint(report: Report, complaint: str) -> Report:
+    """The report on an Ingress whose configuration nginx did not take."""
+    if not complaint:
+        return report
+    return Report(report.obj, "AddedOrUpdatedWithError", f"{report.message} ; but was not applied: {complaint}", True)
+
+
+def _digest(text: str) -> str:
+    """Of a chunk without its endpoints: pods come and go without events."""
+    lines = [line for line in text.splitlines() if not line.startswith("    server ")]
+    return hashlib.sha256("\n".join(lines).encode()).hexdigest()
+
+
+def _key(text: str) -> Key:
+    namespace, _, name = text.partition("/")
+    return namespace, name
