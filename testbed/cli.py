@@ -9,7 +9,7 @@ import shutil
 import signal
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import FrameType
 
@@ -17,7 +17,7 @@ from testbed import cluster, commands, docker, engine, images, node, nodeimage
 from testbed.cache import Cache
 from testbed.cluster import Spec
 from testbed.console import duration, say
-from testbed.errors import CommandError, TestbedError
+from testbed.errors import TestbedError
 from testbed.record import Record
 
 
@@ -40,21 +40,20 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def up(cache: Cache, options: argparse.Namespace) -> None:
     """Make everything there: Docker, the cluster, the images, the images in the cluster."""
     begun = time.monotonic()
-    spec = _spec(options)
+    spec = Spec(options.name, options.http_port, options.https_port, options.workers)
     names = ("echo", options.controller)
     with cache.lock():
         engine.ensure(cache)
         made: dict[str, docker.Image] = {}
         commands.parallel(lambda: _ensure_cluster(cache, spec), lambda: made.update(_ensure_images(cache, names)))
         _load(cache, spec, made)
-        with_dns = "its DNS answers"
         cluster.wait_ready(spec)
-    say(f"cluster {spec.name}: ready, {with_dns}; context {spec.context} ({duration(time.monotonic() - begun)})")
+    say(f"cluster {spec.name}: ready, context {spec.context} ({duration(time.monotonic() - begun)})")
 
 
 def load(cache: Cache, options: argparse.Namespace) -> None:
     """Bring the images up to date in a cluster that is there."""
-    spec = _spec(options)
+    spec = Spec(options.name)
     with cache.lock():
         engine.ensure(cache)
         if not cluster.nodes(spec.name):
@@ -138,16 +137,12 @@ def _load(cache: Cache, spec: Spec, wanted: dict[str, docker.Image]) -> None:
         node.load(cache, name, wanted)
 
 
-def _as_text(facts: dict[str, object], held: dict[str, docker.Image]) -> str:
+def _as_text(facts: Mapping[str, object], held: dict[str, docker.Image]) -> str:
     lines = [f"cluster {facts['cluster']} ({facts['context']}): {facts['nodes'] or 'none'}"]
     for reference, image in held.items():
         kind = "TEST DOUBLE" if image.double else "made here" if image.ours else "real"
         lines.append(f"  {reference}: {kind}")
     return "\n".join([*lines, f"cache: {facts['cache']}"])
-
-
-def _spec(options: argparse.Namespace) -> Spec:
-    return Spec(options.name, options.http_port, options.https_port, options.workers)
 
 
 def _interrupt(number: int, frame: FrameType | None) -> None:
@@ -164,8 +159,13 @@ def _parser() -> argparse.ArgumentParser:
             verb.add_argument("--name", default="ingresskit", help="the cluster's name (default: %(default)s)")
         if run in (up, load):
             verb.add_argument("--controller", choices=images.CONTROLLERS, default="nginx", help="default: %(default)s")
-            verb.add_argument("--http-port", type=int, default=30080, metavar="PORT", help="on 127.0.0.1, to node port 30080")
-            verb.add_argument("--https-port", type=int, default=30443, metavar="PORT", help="on 127.0.0.1, to node port 30443")
+        if run is up:
+            verb.add_argument(
+                "--http-port", type=int, default=Spec.http_port, help="of this host (default: %(default)s)"
+            )
+            verb.add_argument(
+                "--https-port", type=int, default=Spec.https_port, help="of this host (default: %(default)s)"
+            )
             verb.add_argument("--workers", type=int, default=0, metavar="N", help="further nodes (default: none)")
         if run is clean:
             verb.add_argument("--cache", action="store_true", help="what was built, too")

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import json
 import os
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import yaml
 
-from testbed import kind
+from testbed import docker, kind
 from testbed.cache import Cache
 from testbed.commands import output, run
 from testbed.console import say, step
@@ -60,14 +62,15 @@ class Spec:
 
 def nodes(name: str) -> dict[str, str]:
     """The node containers of a cluster and the state each is in; empty where there is no such cluster."""
-    listing = ["docker", "ps", "--all", "--filter", f"label={_CLUSTER_LABEL}={name}", "--format", "{{.Names}} {{.State}}"]
-    return dict(line.split() for line in output(listing).splitlines())
+    mine = f"label={_CLUSTER_LABEL}={name}"
+    listing = output(["docker", "ps", "--all", "--filter", mine, "--format", "{{.Names}} {{.State}}"])
+    return dict(line.split() for line in listing.splitlines())
 
 
 def create(cache: Cache, spec: Spec, image: str | None) -> None:
     """Create the cluster; its nodes are up afterwards, not yet ready. Raises CommandError."""
     record = Record.load(cache)
-    record.network = record.network or "kind" not in output(["docker", "network", "ls", "--format", "{{.Name}}"]).split()
+    record.network = record.network or not docker.has_network("kind")
     record.clusters = sorted({*record.clusters, spec.name})
     record.save()
     config = yaml.safe_dump(spec.config(image)).encode()
@@ -79,7 +82,7 @@ def create(cache: Cache, spec: Spec, image: str | None) -> None:
 
 
 def resume(cache: Cache, spec: Spec) -> None:
-    """Take up an existing cluster: start stopped nodes, restore its context. Raises TestbedError if it differs from ``spec``."""
+    """Take up an existing cluster: start stopped nodes, restore its context. Raises TestbedError where it differs."""
     present = nodes(spec.name)
     _check_same(spec, present)
     stopped = [name for name, state in present.items() if state != "running"]
@@ -130,15 +133,22 @@ def _passes(spec: Spec, check: list[str]) -> bool:
 
 
 def _check_same(spec: Spec, present: dict[str, str]) -> None:
-    template = "{{range $port, $hosts := .HostConfig.PortBindings}}{{range $hosts}}{{$port}}={{.HostPort}} {{end}}{{end}}"
-    published = output(["docker", "inspect", "--format", template, spec.control_plane]).split()
-    wanted = {f"{NODE_PORTS['http']}/tcp={spec.http_port}", f"{NODE_PORTS['https']}/tcp={spec.https_port}"}
-    differs = wanted - set(published) and f"its host ports are {', '.join(published)}"
-    if len(present) != spec.workers + 1:
-        differs = f"it has {len(present) - 1} workers, not {spec.workers}"
+    published = json.loads(
+        output(["docker", "inspect", "--format", "{{json .HostConfig.PortBindings}}", spec.control_plane])
+    )
+    differs = difference(spec, published, len(present) - 1)
     if differs:
         remedy = f"python -m testbed down --name {spec.name}"
         raise TestbedError(f"The cluster {spec.name} is there, but {differs}. To make it anew, run first: {remedy}")
+
+
+def difference(spec: Spec, published: Mapping[str, list[dict[str, str]]], workers: int) -> str | None:
+    """What sets a cluster apart from ``spec``; ``published`` are the port bindings as Docker tells them."""
+    for name, wanted in (("http", spec.http_port), ("https", spec.https_port)):
+        actual = [binding["HostPort"] for binding in published.get(f"{NODE_PORTS[name]}/tcp", [])]
+        if actual != [str(wanted)]:
+            return f"its {name} port on this host is {', '.join(actual) or 'not published'}, not {wanted}"
+    return None if workers == spec.workers else f"it has {workers} workers, not {spec.workers}"
 
 
 def _context_is_current(cache: Cache, spec: Spec) -> bool:
@@ -148,9 +158,8 @@ def _context_is_current(cache: Cache, spec: Spec) -> bool:
         return False
     actual = yaml.safe_load(output([kind.program(cache), "get", "kubeconfig", "--name", spec.name]))
     known = yaml.safe_load(path.read_text()) or {}
-    return all(
-        entry in (known.get(section) or []) for section in ("clusters", "users", "contexts") for entry in actual[section]
-    )
+    sections = ("clusters", "users", "contexts")
+    return all(entry in (known.get(section) or []) for section in sections for entry in actual[section])
 
 
 def _send(pipe: Any, content: bytes) -> None:

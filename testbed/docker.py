@@ -80,6 +80,8 @@ def build(
 
     command = ["docker", "build", "--tag", reference, *options, "-"]
     run(command, log, feed=send, env={} if _has_buildkit() else {"DOCKER_BUILDKIT": "0"})
+    # what this one replaces, and the stages the classic builder leaves behind
+    output(["docker", "image", "prune", "--force", "--filter", f"label={LABEL}"])
 
 
 def _has_buildkit() -> bool:
@@ -116,6 +118,11 @@ def remove(references: list[str]) -> None:
     for reference in references:
         with contextlib.suppress(CommandError):
             output(["docker", "image", "rm", "--force", reference], timeout=120)
+
+
+def has_network(name: str) -> bool:
+    """Whether there is a network of this name."""
+    return name in output(["docker", "network", "ls", "--format", "{{.Name}}"]).split()
 
 
 def remove_network(name: str) -> bool:

@@ -69,6 +69,7 @@ def ensure(cache: Cache) -> None:
     )
     way = choose(host)
     if way is Way.USE:
+        say(f"docker: engine {engine_version()} answers")
         return
     if way is Way.REFUSE:
         raise TestbedError(_remedy(host, reason or ""))
@@ -83,12 +84,17 @@ def ensure(cache: Cache) -> None:
         _start(cache)
 
 
+def engine_version() -> str:
+    """The version of the engine, by its own word: a client alone has none. Raises CommandError where none answers."""
+    return output(["docker", "version", "--format", "{{.Server.Version}}"], timeout=20)
+
+
 def _why_silent() -> str | None:
     """None when the engine answers (a client alone does not count), else what the client says."""
     if not found("docker"):
         return "no docker command"
     try:
-        output(["docker", "version", "--format", "{{.Server.Version}}"], timeout=20)
+        engine_version()
     except CommandError as error:
         return error.tail
     return None
@@ -107,13 +113,14 @@ def _remedy(host: Host, reason: str) -> str:
 
 
 def _start(cache: Cache) -> None:
-    """Start dockerd on a host without systemd, so that it outlives us. Settings go by flags: no file of the user's is touched."""
+    """Start dockerd on a host without systemd, so that it outlives us. Settings go by flags, not into a user's file."""
     flags = []
     lacking = capabilities.missing_here()
     if lacking:
         numbers = ", ".join(map(str, sorted(lacking)))
         say(f"docker: this host lacks capability {numbers} -> runc is asked only for what there is")
         flags = [f"--add-runtime=bounded={_install_wrapper(cache)}", "--default-runtime=bounded"]
+    _forget_crashed_engine()
     log = cache.log("dockerd")
     with step("starting dockerd"), log.open("ab") as sink:
         daemon = subprocess.Popen(
@@ -133,6 +140,13 @@ def _start(cache: Cache) -> None:
                 said = tail(log.read_text(errors="replace"))
                 raise CommandError(["dockerd", *flags], daemon.poll() or 124, said, log)
             time.sleep(0.3)
+
+
+def _forget_crashed_engine() -> None:
+    """Take away the pid file of an engine that was killed: dockerd refuses to start when its number is in use again."""
+    pid_file = Path("/var/run/docker.pid")
+    if pid_file.exists() and not _is_dockerd(int(pid_file.read_text().strip() or 0)):
+        pid_file.unlink()
 
 
 def _install_wrapper(cache: Cache) -> Path:

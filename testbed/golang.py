@@ -24,7 +24,7 @@ _MAJOR, _MINOR = KUBERNETES_VERSION.removeprefix("v").split(".")[:2]
 
 @dataclass(frozen=True)
 class GoModule:
-    """Commands to build: ``packages`` as `go build` takes them, ``variables`` set by the linker, ``renamed`` results."""
+    """Commands to build: ``packages`` for `go build`, ``variables`` for the linker, results to be ``renamed``."""
 
     name: str
     title: str
@@ -94,11 +94,15 @@ def require_go() -> None:
     """Raises TestbedError unless a Go is installed that is new enough."""
     wanted = ".".join(map(str, OLDEST_GO))
     if not found("go"):
-        raise TestbedError(f"Go is needed to build the test bed offline: install Go {wanted} or newer (https://go.dev/dl)")
+        raise TestbedError(
+            f"Go is needed to build the test bed offline: install Go {wanted} or newer (https://go.dev/dl)"
+        )
     version = parse_version(output(["go", "env", "GOVERSION"]))
     if version < OLDEST_GO:
         have = ".".join(map(str, version))
-        raise TestbedError(f"Go {have} is too old to build the test bed: install Go {wanted} or newer (https://go.dev/dl)")
+        raise TestbedError(
+            f"Go {have} is too old to build the test bed: install Go {wanted} or newer (https://go.dev/dl)"
+        )
 
 
 def parse_version(text: str) -> tuple[int, ...]:

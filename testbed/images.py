@@ -81,7 +81,7 @@ CONTROLLERS = ("nginx", "traefik")
 def choose(held: docker.Image | None, recipe: str, published: bool, reachable: Callable[[], bool]) -> Way:
     """Where to take an image from, given what Docker holds under its reference and the key of our recipe.
 
-    A real image always wins over one of ours, also when ours is there already. ``reachable`` is asked only if it counts.
+    A real image always wins over ours, also when ours is there already. ``reachable`` is asked only where it counts.
     """
     if held and not held.ours:
         return Way.REAL

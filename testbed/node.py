@@ -10,7 +10,7 @@ from testbed.commands import output, run
 from testbed.console import say, step
 from testbed.docker import Image
 
-# For each reference: its manifest, through the index of a multi-platform image where there is one, then its configuration.
+# For each reference: its manifest, through the index of a multi-platform image if there is one, then its configuration.
 _INSPECT = r"""
 case $(uname -m) in x86_64) arch=amd64 ;; *) arch=arm64 ;; esac
 content() { ctr -n k8s.io content get "$1"; }
@@ -24,7 +24,10 @@ for reference; do
     '{reference: $reference, id: $id, labels: (.config.Labels // {})}'
 done
 """
-_IMPORT = 'docker save "$1" | docker exec -i "$2" ctr -n k8s.io images import --digests --snapshotter=overlayfs -'
+# All at once, because what several images share then travels and is unpacked once.
+_IMPORT = (
+    'node=$1; shift; docker save "$@" | docker exec -i "$node" ctr -n k8s.io images import --snapshotter=overlayfs -'
+)
 
 
 def images(node: str, references: Sequence[str]) -> dict[str, Image]:
@@ -44,13 +47,12 @@ def must_load(held: Image | None, wanted: Image) -> bool:
 def load(cache: Cache, node: str, wanted: dict[str, Image]) -> None:
     """Bring the images (by reference, from Docker) into a node where it needs them. Raises CommandError."""
     held = images(node, list(wanted))
-    for reference, image in wanted.items():
-        there = held.get(reference)
-        if there and not there.ours:
-            say(f"{reference}: a real image is already in {node}, it stays")
-        if not must_load(there, image):
-            continue
-        with step(f"loading {reference} into {node}"):
-            run(["sh", "-c", _IMPORT, "import", reference, node], cache.log("load"))
-        if there:
-            say(f"{reference}: replaced in {node}; Pods that run the older one keep it until they are restarted")
+    for reference in wanted:
+        if reference in held and not held[reference].ours:
+            say(f"{reference}: a real image is in {node} already, it stays")
+    missing = [reference for reference, image in wanted.items() if must_load(held.get(reference), image)]
+    if missing:
+        with step(f"loading {', '.join(missing)} into {node}"):
+            run(["sh", "-c", _IMPORT, "import", node, *missing], cache.log("load"))
+    for reference in set(missing) & set(held):
+        say(f"{reference}: replaced in {node}; Pods that run the older one keep it until they are restarted")

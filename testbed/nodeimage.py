@@ -55,7 +55,8 @@ def _recipe_key() -> str:
 
 def _make(cache: Cache, reference: str) -> None:
     # the compilers fill the processors, the package downloads the line
-    parallel(lambda: _compile(cache), lambda: rootfs.build(cache, rootfs.NODE), lambda: rootfs.build(cache, rootfs.PROXY))
+    trees = (rootfs.NODE, rootfs.PROXY)
+    parallel(lambda: _compile(cache), lambda: [rootfs.build(cache, tree) for tree in trees])
     base = f"ingresskit-testbed/rootfs-node:{rootfs.NODE.key}"
     if docker.image(base) is None:
         with step("importing the node's root file system into Docker"):

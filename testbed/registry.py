@@ -14,7 +14,7 @@ _SWITCH = "INGRESSKIT_REGISTRY"
 
 
 def host_of(reference: str) -> str:
-    """The registry a reference names; Docker Hub where its first part is no host (github.com/distribution/reference)."""
+    """The registry a reference names; Docker Hub where its first part is no host (as Docker reads it)."""
     first, slash, _ = reference.partition("/")
     return first if slash and ("." in first or ":" in first or first == "localhost") else "docker.io"
 

@@ -32,18 +32,29 @@ class RootFS:
 # what systemd, containerd, the kubelet and kubeadm need (kubeadm's preflight looks for most of them)
 NODE = RootFS(
     "node",
-    tuple(
-        "systemd systemd-sysv dbus containerd runc containernetworking-plugins iptables nftables conntrack iproute2 ethtool "
-        "util-linux mount kmod socat ca-certificates curl jq procps".split()
+    (
+        *(
+            "systemd",
+            "systemd-sysv",
+            "dbus",
+            "containerd",
+            "runc",
+            "containernetworking-plugins",
+            "iptables",
+            "nftables",
+        ),
+        *("conntrack", "iproute2", "ethtool", "util-linux", "mount", "kmod", "socat", "ca-certificates", "curl", "jq"),
+        "procps",
     ),
 )
 # what kube-proxy and the pod network call
-PROXY = RootFS("proxy", tuple("iptables nftables conntrack iproute2 kmod ipset".split()))
+PROXY = RootFS("proxy", ("iptables", "nftables", "conntrack", "iproute2", "kmod", "ipset"))
 # below the test bed's own pods: the echo backend and the nginx double
 BASE = RootFS(
     "base",
-    tuple(
-        "python3 python3-aiohttp python3-yaml nginx-light libnginx-mod-stream libcap2-bin ca-certificates netbase".split()
+    (
+        *("python3", "python3-aiohttp", "python3-yaml", "nginx-light", "libnginx-mod-stream", "libcap2-bin"),
+        *("ca-certificates", "netbase"),
     ),
 )
 
