@@ -2,12 +2,23 @@
 
 from __future__ import annotations
 
+import contextlib
+import json
+import math
+import threading
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Literal, Protocol
+from typing import TYPE_CHECKING, Any, Literal, Protocol
 
-from .resources import Object, Ref, Resource
+from .calls import Call
+from .failures import Gone, NotFound, UnknownKind, Unreachable, failure
+from .resources import BUILTIN, MANAGER, Object, Ref, Resource
+
+if TYPE_CHECKING:
+    from urllib3 import BaseHTTPResponse
+
+    from .transport import Transport
 
 
 @dataclass(frozen=True)
@@ -64,16 +75,14 @@ class Api(Protocol):
     def get(self, ref: Ref, *, metadata_only: bool = False) -> Object | None:
         """The live object, None where it (or its namespace or kind) does not exist."""
 
-    def list(self, resource: Resource, namespace: str | None = None, selector: str | None = None) -> Listing:
+    def list_objects(self, resource: Resource, namespace: str | None = None, selector: str | None = None) -> Listing:
         """All objects of a kind, whole; every page."""
 
     def list_metadata(self, resource: Resource, namespace: str | None = None, selector: str | None = None) -> Listing:
-        """As ``list``, but metadata only (PartialObjectMetadataList): no specs and no Secret data come back.
+        """As ``list_objects``, but metadata only (PartialObjectMetadataList): no specs and no Secret data come back.
         Items carry apiVersion and kind of the resource."""
 
-    def apply(
-        self, obj: Object, *, force: bool = False, dry_run: bool = False, metadata_only: bool = False
-    ) -> Object:
+    def apply(self, obj: Object, *, force: bool = False, dry_run: bool = False, metadata_only: bool = False) -> Object:
         """Server-side apply by the field manager ``ingresskit`` with strict field validation; returns the object as it
         is then (its metadata only, if so asked: a Secret's data does not travel back).
         Raises ``FieldConflict``, ``Invalid``, ``NotFound`` (the namespace or kind) among others."""
@@ -106,6 +115,15 @@ class Api(Protocol):
         """Starts the deadline anew under which calls are retried. A call made after it is still sent, once."""
 
 
+# What asks the API server for metadata alone, managedFields included
+# (https://kubernetes.io/docs/reference/using-api/api-concepts/#alternate-representations-of-resources).
+_METADATA = "application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1"
+_METADATA_LIST = "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1"
+_DISCOVERY = "application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList"
+_PAGE = 500
+_RESTARTS = 3  # of a LIST whose continue token has expired
+
+
 def connect(kubeconfig: str | None, context: str | None, *, timeout: float, workers: int = 16) -> KubeApi:
     """A connection to the cluster, proven by one cheap call (GET /version).
 
@@ -114,8 +132,218 @@ def connect(kubeconfig: str | None, context: str | None, *, timeout: float, work
     ``timeout``: seconds from now under which failing calls are retried. ``workers``: how many calls run at once.
     Raises ClusterError with one line that names the key and the remedy.
     """
-    raise NotImplementedError
+    from .kubeconfig import resolve  # noqa: PLC0415  start-up of what needs no cluster stays lean
+    from .transport import Transport  # noqa: PLC0415
+
+    api = KubeApi(Transport(resolve(kubeconfig, context), timeout=timeout, workers=workers))
+    api.check()
+    return api
 
 
 class KubeApi:
     """``Api`` over HTTP with a urllib3 pool; made by ``connect``."""
+
+    def __init__(self, transport: Transport) -> None:
+        self._transport = transport
+        self._resources = dict(BUILTIN)
+        self._lock = threading.Lock()
+        self.version = ""  # "v1.34.4", once checked
+
+    def check(self) -> None:
+        """One call with a short time-out: is there an API server that takes our credentials?"""
+        answer = self._transport.json(Call("get", "GET", "/version", "the cluster"), tries=2, read=10)
+        self.version = str(answer.get("gitVersion") or "")
+
+    @property
+    def calls(self) -> Counter[str]:
+        return self._transport.calls
+
+    @property
+    def writes(self) -> int:
+        return sum(self.calls[verb] for verb in ("create", "update", "patch", "delete"))
+
+    def renew(self, timeout: float) -> None:
+        self._transport.deadline.renew(timeout)
+
+    def learn(self, resources: Iterable[Resource]) -> None:
+        with self._lock:
+            for resource in resources:
+                self._resources.setdefault((resource.api_version, resource.kind), resource)
+
+    def resource(self, api_version: str, kind: str) -> Resource:
+        known = self._resources.get((api_version, kind))
+        if known is None:
+            self.learn(self._served(api_version))
+            known = self._resources.get((api_version, kind))
+        if known is None:
+            raise UnknownKind(f"{kind}: the cluster does not serve {api_version} {kind}: install what defines it first")
+        return known
+
+    def _served(self, api_version: str) -> list[Resource]:
+        """The kinds of one group and version; none where the cluster does not have it."""
+        path = f"/apis/{api_version}" if "/" in api_version else f"/api/{api_version}"
+        try:
+            answer = self._transport.json(Call("get", "GET", path, api_version))
+        except NotFound:
+            return []
+        return [
+            Resource(api_version, item["kind"], item["name"], item["namespaced"])
+            for item in answer["resources"]
+            if "/" not in item["name"]
+        ]
+
+    def discover(self) -> list[Resource]:
+        found: list[Resource] = []
+        for path in ("/api", "/apis"):
+            answer = self._transport.json(Call("get", "GET", path, "discovery", accept=_DISCOVERY))
+            for group in answer.get("items", ()):
+                found += _preferred(group)
+        return found
+
+    def get(self, ref: Ref, *, metadata_only: bool = False) -> Object | None:
+        try:
+            path = self.resource(ref.api_version, ref.kind).path(ref.namespace, ref.name)
+            accept = _METADATA if metadata_only else "application/json"
+            answer = self._transport.json(Call("get", "GET", path, str(ref), accept=accept))
+        except (NotFound, UnknownKind):
+            return None
+        return answer | {"apiVersion": ref.api_version, "kind": ref.kind}
+
+    def list_objects(self, resource: Resource, namespace: str | None = None, selector: str | None = None) -> Listing:
+        return self._list(resource, namespace, selector, "application/json")
+
+    def list_metadata(self, resource: Resource, namespace: str | None = None, selector: str | None = None) -> Listing:
+        return self._list(resource, namespace, selector, _METADATA_LIST)
+
+    def _list(self, resource: Resource, namespace: str | None, selector: str | None, accept: str) -> Listing:
+        for _ in range(_RESTARTS):
+            try:
+                return self._pages(resource, namespace, selector, accept)
+            except Gone:  # the continue token has expired: from the start
+                continue
+        return self._pages(resource, namespace, selector, accept, limit=0)
+
+    def _pages(
+        self, resource: Resource, namespace: str | None, selector: str | None, accept: str, limit: int = _PAGE
+    ) -> Listing:
+        query = {"limit": str(limit)} if limit else {}
+        if selector:
+            query["labelSelector"] = selector
+        identity = {"apiVersion": resource.api_version, "kind": resource.kind}
+        items: list[Object] = []
+        while True:
+            path = resource.path(namespace)
+            page = self._transport.json(Call("list", "GET", path, resource.name, query, accept=accept))
+            items += [item | identity for item in page.get("items") or ()]
+            if not page["metadata"].get("continue"):
+                return Listing(items, page["metadata"].get("resourceVersion") or "")
+            query["continue"] = page["metadata"]["continue"]
+
+    def apply(self, obj: Object, *, force: bool = False, dry_run: bool = False, metadata_only: bool = False) -> Object:
+        ref = Ref.of(obj)
+        query = {
+            "fieldManager": MANAGER,
+            "force": "true" if force else "false",
+            "fieldValidation": "Strict",
+        }
+        return self._transport.json(
+            Call(
+                "dryrun" if dry_run else "patch",
+                "PATCH",
+                self._path(ref),
+                str(ref),
+                query | ({"dryRun": "All"} if dry_run else {}),
+                obj,
+                "application/apply-patch+yaml",  # JSON is YAML
+                _METADATA if metadata_only else "application/json",
+            )
+        )
+
+    def create(self, obj: Object) -> Object:
+        ref = Ref.of(obj)
+        path = self.resource(ref.api_version, ref.kind).path(ref.namespace)
+        return self._transport.json(Call("create", "POST", path, str(ref), {"fieldManager": MANAGER}, obj))
+
+    def update(self, obj: Object) -> Object:
+        ref = Ref.of(obj)
+        return self._transport.json(Call("update", "PUT", self._path(ref), str(ref), {"fieldManager": MANAGER}, obj))
+
+    def delete(
+        self, ref: Ref, *, uid: str | None = None, resource_version: str | None = None, dry_run: bool = False
+    ) -> bool:
+        preconditions = {"uid": uid, "resourceVersion": resource_version}
+        body = {
+            "apiVersion": "v1",
+            "kind": "DeleteOptions",
+            "propagationPolicy": "Background",
+            "preconditions": {name: value for name, value in preconditions.items() if value},
+        } | ({"dryRun": ["All"]} if dry_run else {})
+        verb = "dryrun" if dry_run else "delete"
+        try:
+            self._transport.json(Call(verb, "DELETE", self._path(ref), str(ref), body=body))
+        except (NotFound, UnknownKind):
+            return False
+        return True
+
+    def watch(
+        self,
+        resource: Resource,
+        namespace: str | None = None,
+        resource_version: str | None = None,
+        selector: str | None = None,
+        *,
+        timeout: float = 300,
+    ) -> Watch:
+        query = {"watch": "1", "allowWatchBookmarks": "true", "timeoutSeconds": str(max(1, math.ceil(timeout)))}
+        query |= {"resourceVersion": resource_version} if resource_version else {}
+        query |= {"labelSelector": selector} if selector else {}
+        call = Call("watch", "GET", resource.path(namespace), resource.name, query)
+        return _KubeWatch(self._transport.stream(call, timeout + 5), resource)
+
+    def _path(self, ref: Ref) -> str:
+        return self.resource(ref.api_version, ref.kind).path(ref.namespace, ref.name)
+
+
+class _KubeWatch:
+    """One open watch. ``close`` shuts the socket down, which wakes the thread that reads it."""
+
+    def __init__(self, response: BaseHTTPResponse, resource: Resource) -> None:
+        self._response, self._resource = response, resource
+        self._closed = False
+
+    def __iter__(self) -> Iterator[Event]:
+        from urllib3.exceptions import HTTPError  # noqa: PLC0415
+
+        try:
+            for line in self._response:
+                yield self._event(json.loads(line))
+        except (HTTPError, OSError, ValueError) as problem:  # ValueError: half a line, or read after close
+            if not self._closed:
+                raise Unreachable(f"the watch of {self._resource.name} broke off: {problem}") from problem
+        finally:
+            self._response.close()
+
+    def _event(self, event: dict[str, Any]) -> Event:
+        if event["type"] == "ERROR":
+            status = event["object"]
+            raise failure(int(status.get("code") or 0), status, f"watch of {self._resource.name}")
+        obj = event["object"] | {"apiVersion": self._resource.api_version, "kind": self._resource.kind}
+        return Event(event["type"], obj)
+
+    def close(self) -> None:
+        if not self._closed:
+            self._closed = True
+            with contextlib.suppress(OSError, RuntimeError, ValueError):
+                self._response.shutdown()
+
+
+def _preferred(group: Mapping[str, Any]) -> Iterator[Resource]:
+    """The listable kinds of a discovery group, each once, in the version the server names first."""
+    name, seen = group["metadata"].get("name") or "", set()
+    for version in group["versions"]:
+        for item in version.get("resources") or ():
+            kind = item["responseKind"]["kind"]
+            if "list" in item["verbs"] and kind not in seen:
+                seen.add(kind)
+                api_version = f"{name}/{version['version']}" if name else version["version"]
+                yield Resource(api_version, kind, item["resource"], item["scope"] == "Namespaced")

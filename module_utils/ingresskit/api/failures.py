@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from ..errors import ClusterError
 
@@ -14,6 +17,9 @@ class Cause:
     field: str  # as structured-merge-diff prints it: .spec.template.spec.containers[name="a"].image
     manager: str
     operation: str  # Update or Apply
+
+    def __str__(self) -> str:
+        return f"{self.field} ({self.manager}, {self.operation})"
 
 
 class ApiError(ClusterError):
@@ -37,7 +43,7 @@ class Forbidden(ApiError):
 
 
 class NotFound(ApiError):
-    """404 on a write: the namespace or the kind is not there."""
+    """404: the object, its namespace or its kind is not there."""
 
 
 class UnknownKind(ApiError):
@@ -67,3 +73,52 @@ class Invalid(ApiError):
     def __init__(self, message: str, status: int, reason: str = "", *, immutable: bool = False) -> None:
         super().__init__(message, status, reason)
         self.immutable = immutable
+
+
+_UNAUTHORIZED = "ingress_cluster.context: the API server refuses its credentials: log in again or name another context"
+    "ingress_cluster.context: the API server refuses the credentials of this context: log in or name another"
+)
+# What validation says of fields that cannot change (k8s.io/apimachinery/pkg/api/validation and the kinds' own words).
+_IMMUTABLE = re.compile(r"immutable|may not change once set|cannot change roleRef|updates to \w+ spec .*are forbidden")
+# k8s.io/apiserver: responsewriters/errors.go, forbiddenMessage
+_DENIED = re.compile(
+    r'User "(?P<user>[^"]*)" cannot (?P<verb>\w+) resource "(?P<resource>[^"]*)" in API group "(?P<group>[^"]*)"'
+    r'(?: in the namespace "(?P<namespace>[^"]*)")?'
+)
+# k8s.io/apimachinery: util/managedfields/internal/conflict.go; only Update entries are printed with their version
+_CONFLICT = re.compile(r'conflict with "(?P<manager>[^"]*)"(?: with subresource "[^"]*")?(?P<update> using )?')
+
+
+def failure(status: int, body: Mapping[str, Any], subject: str) -> ApiError:
+    """The exception for an answer that is not a success. ``body`` is the Status object (or what stands in for it),
+    ``subject`` what the call was about: "Ingress cafe/cafe"."""
+    reason, text = str(body.get("reason") or ""), str(body.get("message") or "").strip()
+    said = f"{subject}: {text or reason or f'the API server answered {status}'}"
+    if status == 409:
+        return _conflict(said, body, reason)
+    if status in (400, 413, 415, 422) or "failed to create typed patch object" in text:
+        return Invalid(said, status, reason, immutable=bool(_IMMUTABLE.search(text)))
+    said = {401: _UNAUTHORIZED, 403: _denied(text) or said}.get(status, said)
+    kinds = {401: Unauthorized, 403: Forbidden, 404: NotFound, 410: Gone}
+    return kinds.get(status, ApiError)(said, status, reason)
+
+
+def _denied(text: str) -> str:
+    found = _DENIED.search(text)
+    if not found:
+        return ""
+    resource = ".".join(filter(None, (found["resource"], found["group"])))
+    where = f"in namespace {found['namespace']}" if found["namespace"] else "in the whole cluster"
+    return f'the user "{found["user"]}" may not {found["verb"]} {resource} {where}: grant that by RBAC'
+
+
+def _conflict(said: str, body: Mapping[str, Any], reason: str) -> Conflict:
+    causes = (body.get("details") or {}).get("causes") or ()
+    taken = tuple(_cause(cause) for cause in causes if cause.get("reason") == "FieldManagerConflict")
+    return FieldConflict(said, taken) if taken else Conflict(said, 409, reason)
+
+
+def _cause(cause: Mapping[str, Any]) -> Cause:
+    found = _CONFLICT.search(cause.get("message") or "")
+    manager = found["manager"] if found else "unknown"
+    return Cause(cause.get("field") or "", manager, "Update" if found and found["update"] else "Apply")

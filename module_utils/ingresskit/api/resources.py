@@ -13,6 +13,7 @@ from typing import Any
 from urllib.parse import quote
 
 Object = dict[str, Any]  # a manifest as plain JSON
+MANAGER = "ingresskit"  # field manager of every write
 
 
 def split_api_version(api_version: str) -> tuple[str, str]:
@@ -37,7 +38,7 @@ class Resource:
 
     @property
     def name(self) -> str:
-        """"ingresses.networking.k8s.io", as RBAC messages and rules say it."""
+        """ "ingresses.networking.k8s.io", as RBAC messages and rules say it."""
         return f"{self.plural}.{self.group}" if self.group else self.plural
 
     def path(self, namespace: str | None = None, name: str | None = None) -> str:
@@ -66,7 +67,7 @@ class Ref:
 
     @property
     def api_version(self) -> str:
-        """"networking.k8s.io/v1", or "v1" for core."""
+        """ "networking.k8s.io/v1", or "v1" for core."""
         return f"{self.group}/{self.version}" if self.group else self.version
 
     def __str__(self) -> str:

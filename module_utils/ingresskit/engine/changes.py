@@ -2,23 +2,19 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
-from dataclasses import dataclass
-from typing import Any, Literal, TypedDict
+from dataclasses import dataclass, replace
+from typing import Any, Literal
 
 from ..api.resources import Object, Ref
+from ..errors import ConflictError
+from . import diff as differ
+from .diff import Diff
 
 Action = Literal["created", "configured", "unchanged", "deleted", "skipped", "conflicted"]
+ACTIONS: tuple[Action, ...] = ("created", "configured", "deleted", "unchanged", "skipped", "conflicted")
 WRITES: tuple[Action, ...] = ("created", "configured", "deleted")
-
-
-class Diff(TypedDict):
-    """One object's difference in the form ansible-playbook --diff prints."""
-
-    before: str
-    after: str
-    before_header: str
-    after_header: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +32,10 @@ class Change:
     done: bool = False  # the API server has accepted it (also in a dry run)
     error: str = ""  # why it was not
 
+    def __str__(self) -> str:
+        outcome = f"not {self.action}: {self.error}" if self.error else self.action
+        return f"{self.ref} {outcome}" + (f" ({self.reason})" if self.reason else "")
+
 
 @dataclass(frozen=True, slots=True)
 class ChangeSet:
@@ -52,24 +52,40 @@ class ChangeSet:
     @property
     def changed(self) -> bool:
         """Whether anything is (to be) created, configured or deleted."""
-        raise NotImplementedError
+        return any(change.action in WRITES for change in self.changes)
+
+    @property
+    def errors(self) -> list[str]:
+        """What the API server refused, a line each."""
+        return [change.error for change in self.changes if change.error]
 
     def of(self, *actions: Action) -> list[Change]:
         """The changes with one of these actions."""
-        raise NotImplementedError
+        return [change for change in self.changes if change.action in actions]
+
+    def replaced(self, outcomes: dict[Ref, Change]) -> ChangeSet:
+        """The same set with some changes exchanged for their outcomes."""
+        return replace(self, changes=tuple(outcomes.get(change.ref, change) for change in self.changes))
 
     def diff(self) -> list[Diff]:
-        """One entry per object written for which before and after are known; Secret values masked."""
-        raise NotImplementedError
+        """One entry per object to be written whose before or after is known; Secret values masked."""
+        return [
+            differ.diff(change.ref, change.before, change.after)
+            for change in self.of(*WRITES)
+            if change.before is not None or change.after is not None
+        ]
 
     def summary(self) -> str:
-        """"3 created, 1 configured, 20 unchanged": actions that did not occur are left out."""
-        raise NotImplementedError
+        """ "3 created, 1 configured, 20 unchanged": actions that did not occur are left out."""
+        counts = Counter(change.action for change in self.changes)
+        return ", ".join(f"{counts[action]} {action}" for action in ACTIONS if counts[action]) or "nothing to do"
 
     def messages(self) -> list[str]:
-        """One line per object that is not simply unchanged: "Ingress cafe/cafe configured: ..."."""
-        raise NotImplementedError
+        """One line per object that is not simply unchanged: "Ingress cafe/cafe configured (...)"."""
+        return [str(change) for change in self.changes if change.action != "unchanged" or change.reason]
 
     def raise_conflicts(self) -> None:
         """Raises ConflictError listing every conflicted object with the remedy, if there is one."""
-        raise NotImplementedError
+        conflicts = self.of("conflicted")
+        if conflicts:
+            raise ConflictError("\n".join(f"{change.ref}: {change.reason}" for change in conflicts))

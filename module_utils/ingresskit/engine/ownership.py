@@ -7,17 +7,16 @@ from __future__ import annotations
 
 import base64
 import hashlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from ..api.resources import Object
+from ..api.resources import MANAGER, Object
+from .normalise import normalise
 
-MANAGER = "ingresskit"  # field manager of every server-side apply
 PART_OF = "applyset.kubernetes.io/part-of"
 STACK = "ingresskit.io/stack"
 MANAGED_BY = "app.kubernetes.io/managed-by"
 KEEP = "ingresskit.io/keep"  # annotation: "true" is never pruned nor removed
-INPUTS = "ingresskit.io/inputs"  # annotation: hash of what a generated Secret's data was made from
 
 
 @dataclass(frozen=True)
@@ -56,5 +55,11 @@ class Owner:
 
 
 def own(objects: Iterable[Object], stack_name: str, state_namespace: str) -> list[Object]:
-    """The normalised objects with the stack's ownership labels added; the input is not changed."""
-    raise NotImplementedError
+    """The objects, normalised and with the stack's ownership labels; the input is not changed."""
+    labels = Owner(stack_name, state_namespace).labels
+    return [_labelled(normalise(obj), labels) for obj in objects]
+
+
+def _labelled(obj: Object, labels: Mapping[str, str]) -> Object:
+    meta = obj["metadata"]
+    return obj | {"metadata": meta | {"labels": meta.get("labels", {}) | labels}}

@@ -1,0 +1,21 @@
+"""One request to the API server as a value."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """One request. ``subject`` says in messages what it is about."""
+
+    verb: str  # as RBAC and the counter name it; "dryrun" for any dry run
+    method: str
+    path: str
+    subject: str
+    query: Mapping[str, str] = field(default_factory=dict)
+    body: Any = None
+    content_type: str = "application/json"
+    accept: str = "application/json"

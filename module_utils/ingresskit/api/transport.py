@@ -1,0 +1,249 @@
+"""HTTP to one API server: a pool of kept connections, retries under one deadline, a count of what was sent."""
+
+from __future__ import annotations
+
+import json
+import os
+import random
+import ssl
+import tempfile
+import threading
+import time
+from collections import Counter
+from typing import Any, cast
+from urllib.parse import urlencode, urlsplit
+from urllib.request import getproxies, proxy_bypass
+
+import urllib3
+from urllib3.exceptions import HTTPError, LocationValueError, NewConnectionError, ProtocolError, SSLError, TimeoutError
+
+from ..errors import ClusterError
+from .calls import Call
+from .credentials import KeyPair
+from .failures import ApiError, Unauthorized, Unreachable, failure
+from .kubeconfig import CONTEXT_KEY, FILE_KEY, Access
+
+CONNECT = 5.0  # seconds to open a connection
+READ = 35.0  # seconds without a byte: longer than the 30 s an admission webhook may take
+_BUSY = frozenset({429, 502, 503, 504})
+_BROKEN_TRIES = 8  # (some 6 s) a 500 may be a passing failure of a webhook, but is mostly there to stay
+_LONGEST = 5.0  # seconds between two tries, unless the server asks for more
+
+
+class Deadline:
+    """A moment on the monotonic clock until which failing calls are tried again."""
+
+    def __init__(self, seconds: float) -> None:
+        self.renew(seconds)
+
+    def renew(self, seconds: float) -> None:
+        """Starts anew, so many seconds from now."""
+        self._end = time.monotonic() + seconds
+
+    @property
+    def left(self) -> float:
+        """Seconds left, 0 when it has passed."""
+        return max(0.0, self._end - time.monotonic())
+
+
+class Transport:
+    """Sends calls. Safe to use from many threads."""
+
+    def __init__(self, access: Access, *, timeout: float, workers: int) -> None:
+        self.deadline = Deadline(timeout)
+        self.calls: Counter[str] = Counter()
+        self._access, self._workers = access, workers
+        self._lock = threading.Lock()
+        self._pool = _pool(access, workers)
+
+    def json(self, call: Call, *, tries: int | None = None, read: float = READ) -> dict[str, Any]:
+        """The answer's JSON. Raises an ``ApiError``. ``tries`` limits the retries that otherwise the deadline does."""
+        attempt = 0
+        renewed = False
+        while True:
+            attempt += 1
+            pause = None
+            try:
+                response = self._once(call, urllib3.Timeout(connect=CONNECT, read=read))
+                if response.status < 300:
+                    return cast(dict[str, Any], json.loads(response.data))
+                error: ApiError = failure(response.status, _status(response), call.subject)
+                pause = _pause(response)
+            except (HTTPError, OSError, ValueError) as problem:
+                error = self._unreachable(call, problem)
+            if isinstance(error, Unauthorized) and not renewed:
+                renewed = self._renew_credentials()
+                if renewed:
+                    continue
+            if not _passing(error, attempt) or attempt == tries or not self._sleep(attempt, pause):
+                raise error
+
+    def stream(self, call: Call, timeout: float) -> urllib3.BaseHTTPResponse:
+        """The answer unread, for a watch. Raises as ``json``, but tries once only."""
+        try:
+            response = self._once(call, urllib3.Timeout(connect=CONNECT, read=timeout), preload=False)
+        except (HTTPError, OSError) as problem:
+            raise self._unreachable(call, problem) from problem
+        if response.status >= 300:
+            raise failure(response.status, _status(response), call.subject)
+        return response
+
+    def _once(self, call: Call, timeout: urllib3.Timeout, *, preload: bool = True) -> urllib3.BaseHTTPResponse:
+        with self._lock:
+            self.calls[call.verb] += 1
+        headers = {"Accept": call.accept, "User-Agent": "ingresskit", **self._access.headers}
+        authorization = self._authorization()
+        if authorization:
+            headers["Authorization"] = authorization
+        body = None
+        if call.body is not None:
+            headers["Content-Type"] = call.content_type
+            body = json.dumps(call.body, separators=(",", ":")).encode()
+        url = self._access.server + call.path + (f"?{urlencode(call.query)}" if call.query else "")
+        return self._pool.urlopen(
+            call.method,
+            url,
+            body=body,
+            headers=headers,
+            timeout=timeout,
+            retries=False,
+            redirect=False,
+            preload_content=preload,
+        )
+
+    def _authorization(self) -> str | None:
+        with self._lock:  # one renewal at a time
+            return self._access.credentials.authorization()
+
+    def _renew_credentials(self) -> bool:
+        with self._lock:
+            if not self._access.credentials.renew():
+                return False
+            self._pool = _pool(self._access, self._workers)  # a client certificate may have been renewed
+            return True
+
+    def _sleep(self, attempt: int, pause: float | None) -> bool:
+        """Full-jitter backoff, or what the server asked for and a little jitter; False where no time is left."""
+        # random is for spreading the load here, not for secrets
+        backoff = random.uniform(0, min(_LONGEST, 0.05 * 2**attempt))  # noqa: S311
+        wanted = backoff if pause is None else pause + random.uniform(0, 0.2)  # noqa: S311
+        if wanted >= self.deadline.left:
+            return False
+        time.sleep(wanted)
+        return True
+
+    def _unreachable(self, call: Call, problem: Exception) -> ApiError:
+        where = f"{self._access.server} ({self._access.origin})"
+        if isinstance(problem, SSLError):
+            return _tls_failure(where, problem)
+        if isinstance(problem, LocationValueError):
+            return ApiError(f"{FILE_KEY}: {where} is not a URL: correct the cluster's server")
+        why = _why(problem)
+        return Unreachable(
+            f"{CONTEXT_KEY}: the API server {where} {why} ({call.subject}): start it or correct this key"
+        )
+
+
+def _passing(error: ApiError, attempt: int) -> bool:
+    """Whether trying again may help. Reads, server-side applies, and deletes and updates with preconditions are safe
+    to send twice; a create sent twice ends in a 409 that its caller looks into."""
+    if isinstance(error, Unreachable) or error.status in _BUSY:
+        return True
+    return error.status == 500 and type(error) is ApiError and attempt < _BROKEN_TRIES
+
+
+def _pause(response: urllib3.BaseHTTPResponse) -> float | None:
+    """Seconds the server asks to wait; the API server only ever sends whole seconds."""
+    value = response.headers.get("Retry-After", "")
+    return float(value) if value.isdigit() else None
+
+
+def _status(response: urllib3.BaseHTTPResponse) -> dict[str, Any]:
+    """The Status object of a refusal; proxies in between may answer anything."""
+    try:
+        body = json.loads(response.data)
+    except ValueError:
+        body = None
+    if isinstance(body, dict):
+        return body
+    return {"message": f"HTTP {response.status}: {response.data[:200].decode(errors='replace').strip()}"}
+
+
+def _why(problem: Exception) -> str:
+    if isinstance(problem, NewConnectionError):
+        cause = problem.__cause__
+        return f"cannot be reached: {getattr(cause, 'strerror', None) or cause or problem}".rstrip()
+    if isinstance(problem, TimeoutError):
+        return "does not answer in time"
+    if isinstance(problem, ProtocolError):
+        return "closed the connection"
+    return f"cannot be reached: {problem}"
+
+
+def _tls_failure(where: str, problem: SSLError) -> ApiError:
+    cause = problem.args[0] if problem.args else problem
+    if isinstance(cause, ssl.SSLCertVerificationError):
+        return ApiError(
+            f"{CONTEXT_KEY}: {where} shows a certificate that is not to be trusted "
+            f"({cause.verify_message}): correct the cluster's certificate-authority"
+        )
+    text = getattr(cause, "reason", None) or cause
+    return ApiError(
+        f"{CONTEXT_KEY}: the TLS handshake with {where} fails ({text}): correct server or client-certificate"
+    )
+
+
+def _pool(access: Access, workers: int) -> urllib3.PoolManager:
+    """Kept connections for every worker and some watches beside."""
+    options: dict[str, Any] = {"maxsize": workers + 8}
+    if access.server.startswith("https:"):
+        options["ssl_context"] = _ssl_context(access)
+        if access.server_name:
+            options["server_hostname"] = options["assert_hostname"] = access.server_name
+    proxy = _proxy(access)
+    return urllib3.ProxyManager(proxy, **options) if proxy else urllib3.PoolManager(**options)
+
+
+def _proxy(access: Access) -> str | None:
+    """The kubeconfig's proxy-url, else what the environment says (HTTPS_PROXY, NO_PROXY)."""
+    url = urlsplit(access.server)
+    if access.proxy or not url.hostname or proxy_bypass(url.hostname):
+        return access.proxy
+    return getproxies().get(url.scheme)
+
+
+def _ssl_context(access: Access) -> ssl.SSLContext:
+    try:
+        context = ssl.create_default_context(cadata=access.ca_pem)
+    except ssl.SSLError as error:
+        raise ClusterError(f"{FILE_KEY}: certificate-authority of {access.origin} is not PEM: correct it") from error
+    if not access.verify:
+        context.check_hostname = False
+        context.verify_mode = ssl.CERT_NONE
+    pair = access.credentials.key_pair()
+    if pair:
+        try:
+            _load(context, pair)
+        except (ssl.SSLError, ValueError) as error:
+            message = f"{FILE_KEY}: client-certificate and client-key of {access.origin} do not load: correct them"
+            raise ClusterError(message) from error
+    return context
+
+
+def _load(context: ssl.SSLContext, pair: KeyPair) -> None:
+    """Python takes a key from a file only: where it can be, one in memory, so that no key reaches the disk."""
+    content = f"{pair.certificate}\n{pair.key}\n".encode()
+    if hasattr(os, "memfd_create"):
+        with os.fdopen(os.memfd_create("client", os.MFD_CLOEXEC), "wb") as file:
+            file.write(content)
+            file.flush()
+            context.load_cert_chain(f"/proc/self/fd/{file.fileno()}", password=_no_password)
+        return
+    with tempfile.NamedTemporaryFile() as file:  # mode 0600, gone at the end of this block
+        file.write(content)
+        file.flush()
+        context.load_cert_chain(file.name, password=_no_password)
+
+
+def _no_password() -> str:
+    raise ValueError("the key is encrypted")
