@@ -17,10 +17,19 @@ class KeyPair:
 
 @dataclass(frozen=True)
 class KnownCertificate:
-    """A certificate we issued that is live and untouched: the hash of what it was issued from, and its end (RFC 3339)."""
+    """A certificate we issued that is live and untouched: the hash of what it came from, and its end (RFC 3339)."""
 
     inputs: str
     not_after: str
+
+
+@dataclass(frozen=True)
+class ExistingSecret:
+    """A Secret that the inventory refers to: its type, its certificate, and whether it has a key at all."""
+
+    type: str
+    certificate: str | None
+    has_key: bool
 
 
 @dataclass(frozen=True)
@@ -30,5 +39,11 @@ class Facts:
     now: datetime | None = None
     authority: KeyPair | None = None  # the stack's CA
     authority_certificate: str | None = None  # its certificate, known without reading the key
-    known: Mapping[tuple[str, str], KnownCertificate] = field(default_factory=dict)  # (namespace, Secret) -> issued earlier
-    files: Mapping[str, bytes] = field(default_factory=dict, repr=False)  # path as the inventory names it -> content
+    known: Mapping[tuple[str, str], KnownCertificate] = field(
+        default_factory=dict
+    )  # (namespace, Secret): issued before
+    secrets: Mapping[tuple[str, str], ExistingSecret | None] = field(
+        default_factory=dict
+    )  # None: looked for, not there
+    files: Mapping[str, bytes] = field(default_factory=dict, repr=False)  # path as the inventory names it: content
+    unreadable: Mapping[str, str] = field(default_factory=dict)  # path: why

@@ -28,6 +28,7 @@ class IngressController(ABC):
     http_port: ClassVar[int]  # of the container
     https_port: ClassVar[int]
     redirect_codes: ClassVar[tuple[int, ...]]  # the first is what it answers unless told otherwise
+    prefix_by_element: ClassVar[bool]  # False: Prefix is a prefix of the text, against the Ingress API
 
     def namespace(self, controller: Controller) -> str:
         return controller.namespace or self.default_namespace

@@ -51,6 +51,7 @@ class Nginx(IngressController):
     http_port = 80
     https_port = 443
     redirect_codes = (301, 302, 307, 308)
+    prefix_by_element = False
 
     def implied_default_tls(self, controller: Controller) -> TlsSource | None:
         """The page for unknown hosts needs a default certificate: without one F5's controller refuses their handshakes."""
@@ -153,9 +154,14 @@ class Nginx(IngressController):
         return self.implied_default_tls(controller) is not None
 
     def refusals(self, stack: Stack) -> Iterator[tuple[str, str]]:
-        hostless = [name for name, app in stack.apps.items() if "*" in app.hosts or (app.default_backend and not app.hosts)]
+        hostless = [
+            name for name, app in stack.apps.items() if "*" in app.hosts or (app.default_backend and not app.hosts)
+        ]
         for name in hostless[1:]:
-            yield f"ingress_apps.{name}", f"F5's controller has one default server, and ingress_apps.{hostless[0]} is it: merge the two apps"
+            yield (
+                f"ingress_apps.{name}",
+                f"F5's controller has one default server, and ingress_apps.{hostless[0]} is it: merge the two apps",
+            )
 
 
 def config_value(value: object) -> str:

@@ -38,6 +38,7 @@ class Traefik(IngressController):
     http_port = 8000  # no privileged port, no capability
     https_port = 8443
     redirect_codes = (301, 302)
+    prefix_by_element = True
 
     def tag_of(self, version: str | None) -> str:
         return f"v{version.removeprefix('v')}" if version else self.default_image.tag
@@ -68,7 +69,9 @@ class Traefik(IngressController):
         volumes = [{"name": "dynamic", "configMap": {"name": DYNAMIC}}]
         if controller.default_tls is not None:
             mounts.append({"name": "default-tls", "mountPath": "/etc/traefik/default-tls", "readOnly": True})
-            volumes.append({"name": "default-tls", "secret": {"secretName": controller.default_tls.secret or DEFAULT_SECRET}})
+            volumes.append(
+                {"name": "default-tls", "secret": {"secretName": controller.default_tls.secret or DEFAULT_SECRET}}
+            )
         ports = {"http": self.http_port, "https": self.https_port, "ping": 8080}
         if controller.metrics.enabled:
             ports["metrics"] = 9100
@@ -113,7 +116,11 @@ class Traefik(IngressController):
             namespace = self.namespace(controller)
             flags.append(f"{provider}.ingressendpoint.publishedservice={namespace}/{self.service_name(controller)}")
         if controller.metrics.enabled:
-            flags += ["--entrypoints.metrics.address=:9100", "--metrics.prometheus=true", "--metrics.prometheus.entrypoint=metrics"]
+            flags += [
+                "--entrypoints.metrics.address=:9100",
+                "--metrics.prometheus=true",
+                "--metrics.prometheus.entrypoint=metrics",
+            ]
         return flags + [f"--{key}={_scalar(value)}" for key, value in controller.config.items()]
 
     def annotations(self, options: Options, *, tls: bool) -> dict[str, str]:
@@ -140,7 +147,9 @@ class Traefik(IngressController):
 
 
 def _dynamic(controller: Controller) -> Object:
-    middlewares = {name: {"redirectScheme": {"scheme": "https", "permanent": keep}} for name, keep in REDIRECTS.values()}
+    middlewares = {
+        name: {"redirectScheme": {"scheme": "https", "permanent": keep}} for name, keep in REDIRECTS.values()
+    }
     dynamic: Object = {"http": {"middlewares": middlewares}}
     if controller.default_tls is not None:
         files = {"certFile": "/etc/traefik/default-tls/tls.crt", "keyFile": "/etc/traefik/default-tls/tls.key"}

@@ -124,7 +124,10 @@ def service(expose: Expose, spec: PodSpec, labels: Mapping[str, str]) -> Object:
 
 
 def _service_ports(expose: Expose) -> list[Object]:
-    wanted = (("http", expose.ports.http, expose.node_ports.http), ("https", expose.ports.https, expose.node_ports.https))
+    wanted = (
+        ("http", expose.ports.http, expose.node_ports.http),
+        ("https", expose.ports.https, expose.node_ports.https),
+    )
     return [
         present(name=name, port=port, targetPort=name, protocol="TCP", nodePort=node_port)
         for name, port, node_port in wanted
@@ -155,12 +158,17 @@ def _network_policy(spec: PodSpec, labels: Mapping[str, str]) -> Object:
     return manifest("NetworkPolicy", spec.name, spec.namespace, labels=labels, spec=body)
 
 
-def role_bindings(stack: Stack, spec: PodSpec, labels: Mapping[str, str], cluster: list[Object], own: list[Object]) -> list[Object]:
+def role_bindings(
+    stack: Stack, spec: PodSpec, labels: Mapping[str, str], cluster: list[Object], own: list[Object]
+) -> list[Object]:
     """ClusterRole and, for the controller's own namespace, Role, each with its binding; empty rules make none."""
     subject = {"kind": "ServiceAccount", "name": spec.name, "namespace": spec.namespace}
     wide = f"{stack.name}-{spec.name}"
     found = []
-    for kind, name, namespace, rules in (("ClusterRole", wide, None, cluster), ("Role", spec.name, spec.namespace, own)):
+    for kind, name, namespace, rules in (
+        ("ClusterRole", wide, None, cluster),
+        ("Role", spec.name, spec.namespace, own),
+    ):
         if rules:
             ref = {"apiGroup": "rbac.authorization.k8s.io", "kind": kind, "name": name}
             found.append(manifest(kind, name, namespace, labels=labels, rules=rules))

@@ -19,7 +19,9 @@ def split_backend(value: str) -> dict[str, Any]:
     service, colon, port = value.rpartition(":")
     if not colon or not service or not port:
         name = value.strip(":") or "my-svc"
-        raise ValueError(f"a backend is service:port, the port being a number or a name: write {name + ':80'!r}, for instance")
+        raise ValueError(
+            f"a backend is service:port, the port being a number or a name: write {name + ':80'!r}, for instance"
+        )
     return {"service": service, "port": check_port(int(port) if port.isdigit() else port)}
 
 
@@ -107,7 +109,9 @@ class App(Model):
     namespace: Annotated[DnsLabel | None, Field(description="Default: the app's name.")] = None
     tls: TlsSource | None = None
     hosts: dict[HostName, Annotated[Host, BeforeValidator(_short_host, json_schema_input_type=str | Host)]] = {}
-    default_backend: Annotated[ShortBackend | None, Field(description="A single Service for what no rule matches.")] = None
+    default_backend: Annotated[ShortBackend | None, Field(description="A single Service for what no rule matches.")] = (
+        None
+    )
     options: Options | None = None
     annotations: Annotated[Labels, Field(description="Raw annotations of the Ingress, for what no option covers.")] = {}
     workloads: dict[DnsLabel, Workload] = {}
@@ -125,5 +129,3 @@ class HostOwner(Model):
     namespace: DnsLabel
     tls: TlsSource | None = None
     options: Options | None = None
-
-

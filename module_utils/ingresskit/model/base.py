@@ -12,7 +12,9 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Fie
 class Model(BaseModel):
     """Strict and frozen: unknown keys are errors, no value is converted from another type."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, populate_by_name=True, hide_input_in_errors=True)
+    model_config = ConfigDict(
+        extra="forbid", frozen=True, strict=True, populate_by_name=True, hide_input_in_errors=True
+    )
 
 
 _LABEL = r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?"
@@ -26,13 +28,17 @@ _FORBIDDEN_IN_PATH = ("//", "/./", "/../", "%2f", "%2F")
 
 def _dns_label(value: str) -> str:
     if not _DNS_LABEL.match(value):
-        raise ValueError("must be a DNS label: lower-case letters, digits and '-', at most 63, beginning and ending with a letter or digit")
+        raise ValueError(
+            "must be a DNS label: lower-case letters, digits and '-', at most 63, beginning and ending with a letter or digit"
+        )
     return value
 
 
 def _dns_name(value: str) -> str:
     if len(value) > 253 or not _DNS_NAME.match(value):
-        raise ValueError("must be a DNS name: lower-case labels of letters, digits and '-', joined by dots, at most 253 characters")
+        raise ValueError(
+            "must be a DNS name: lower-case labels of letters, digits and '-', joined by dots, at most 253 characters"
+        )
     return value
 
 
@@ -53,7 +59,7 @@ def check_host(value: str) -> str:
         ipaddress.ip_address(name)
     except ValueError:
         return value if _dns_name(name) else value
-    raise ValueError("is an IP address; an Ingress rule takes a DNS name (use \"*\" to serve every name and address)")
+    raise ValueError('is an IP address; an Ingress rule takes a DNS name (use "*" to serve every name and address)')
 
 
 def check_path(value: str) -> str:
@@ -66,7 +72,9 @@ def check_path(value: str) -> str:
     if bad is not None:
         raise ValueError(f"the API server refuses {bad!r} in a path")
     if re.search(r"[\s{};\"'\\\x00-\x1f\x7f]", value):
-        raise ValueError("holds white space, a quote, a backslash, ';' or a brace: no controller takes that in a path safely")
+        raise ValueError(
+            "holds white space, a quote, a backslash, ';' or a brace: no controller takes that in a path safely"
+        )
     return value
 
 
@@ -81,7 +89,9 @@ def check_port(value: int | str) -> int | str:
     if value.isdigit():
         raise ValueError(f"{value!r} is a string: write the port number without quotes")
     if not _PORT_NAME.match(value):
-        raise ValueError(f"{value!r} is not a port name: lower-case letters, digits and '-', at most 15, with a letter at least")
+        raise ValueError(
+            f"{value!r} is not a port name: lower-case letters, digits and '-', at most 15, with a letter at least"
+        )
     return value
 
 

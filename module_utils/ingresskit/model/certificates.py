@@ -30,7 +30,9 @@ def certificates(stack: Stack, default_namespace: str, default_tls: TlsSource | 
     uses = []
     if default_tls is not None:
         secret = default_tls.secret or DEFAULT_SECRET
-        uses.append(CertificateUse(default_namespace, secret, DEFAULT_HOSTS, default_tls, "ingress_controller.default_tls"))
+        uses.append(
+            CertificateUse(default_namespace, secret, DEFAULT_HOSTS, default_tls, "ingress_controller.default_tls")
+        )
     for name, app in stack.apps.items():
         uses.extend(app_certificates(name, app, stack.namespace_of(name)))
     return uses

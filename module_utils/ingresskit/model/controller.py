@@ -63,7 +63,9 @@ class DefaultBackend(Model):
     """What answers where no rule matches: a 404 page of yours in a small Pod, an image of yours, or an existing Service."""
 
     page: Annotated[str | None, Field(description="HTML text, or the path of an HTML file.")] = None
-    image: Annotated[str | None, Field(description="Serves the page (with page: any image with nginx; alone: yours, port 8080).")] = None
+    image: Annotated[
+        str | None, Field(description="Serves the page (with page: any image with nginx; alone: yours, port 8080).")
+    ] = None
     service: NamespacedPort | None = None
 
     @model_validator(mode="after")
@@ -115,7 +117,9 @@ class Expose(Model):
     node_ports: NodePorts = NodePorts()
     external_traffic_policy: Literal["Cluster", "Local"] | None = None
     load_balancer: LoadBalancer = LoadBalancer()
-    address: Annotated[str | None, Field(description="Where smoke tests connect; found from the cluster when absent.")] = None
+    address: Annotated[
+        str | None, Field(description="Where smoke tests connect; found from the cluster when absent.")
+    ] = None
 
     @model_validator(mode="after")
     def _fits_type(self) -> Self:
@@ -126,7 +130,6 @@ class Expose(Model):
         if self.type != "LoadBalancer" and self.load_balancer != LoadBalancer():
             raise ValueError(f"load_balancer goes with type LoadBalancer, not {self.type}")
         return self
-
 
 
 Exposes = Annotated[

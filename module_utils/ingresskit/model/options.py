@@ -142,5 +142,3 @@ class Options(Model):
     canary: Canary | None = None
     redirect: Redirect | None = None
     headers: HeaderChanges | None = None
-
-

@@ -83,7 +83,9 @@ def _message(item: Any, loc: Loc, root: type[BaseModel], value: Any, bad_key: bo
     if kind == "literal_error":
         expected = re.findall(r"'([^']*)'", str(context.get("expected", ""))) or [str(context.get("expected"))]
         guess = nearest(str(value), expected) if isinstance(value, str) else None
-        return f"{_describe(loc, value)} is not one of {', '.join(expected)}" + (f"; did you mean {guess!r}?" if guess else "")
+        return f"{_describe(loc, value)} is not one of {', '.join(expected)}" + (
+            f"; did you mean {guess!r}?" if guess else ""
+        )
     wanted = _WANTED.get(kind)
     if wanted:
         return f"must be {wanted}, not {_describe(loc, value)}"

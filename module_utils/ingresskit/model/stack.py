@@ -18,7 +18,9 @@ class Cluster(Model):
     kubeconfig: str | None = None
     context: str | None = None
     state_namespace: DnsLabel = "ingresskit-system"
-    timeout: Annotated[int, Field(ge=1, le=86400, description="Seconds for one run's requests and waits together.")] = 300
+    timeout: Annotated[int, Field(ge=1, le=86400, description="Seconds for one run's requests and waits together.")] = (
+        300
+    )
 
 
 class Apply(Model):
@@ -38,7 +40,9 @@ class ExtraProbe(Model):
     method: Annotated[str, Field(pattern=r"^[A-Z]+$")] = "GET"
     headers: Labels = {}
     status: Annotated[int, Field(ge=100, le=599)] = 200
-    backend: Annotated[str | None, Field(description="namespace/service that must answer (the echo backend names itself).")] = None
+    backend: Annotated[
+        str | None, Field(description="namespace/service that must answer (the echo backend names itself).")
+    ] = None
     location: Annotated[str | None, Field(description="Regular expression for the Location header.")] = None
     body: Annotated[str | None, Field(description="Text that the body holds.")] = None
 
@@ -46,7 +50,9 @@ class ExtraProbe(Model):
 class Smoke(Model):
     enabled: bool = True
     timeout: Annotated[int | float, Field(gt=0, le=300, description="Seconds for one request.")] = 5
-    wait: Annotated[int | float, Field(ge=0, le=3600, description="Seconds until every route must answer as promised.")] = 60
+    wait: Annotated[
+        int | float, Field(ge=0, le=3600, description="Seconds until every route must answer as promised.")
+    ] = 60
     on_failure: Literal["rollback", "keep"] = "rollback"
     extra: list[ExtraProbe] = []
 

@@ -12,11 +12,15 @@ from .base import DnsName, Model
 class TlsSource(Model):
     """Exactly one of: ``cert_file`` with ``key_file``, ``cert`` with ``key``, ``secret``, ``issuer``, ``self_signed``."""
 
-    cert_file: Annotated[str | None, Field(description="PEM file with the certificate and its chain, leaf first.")] = None
+    cert_file: Annotated[str | None, Field(description="PEM file with the certificate and its chain, leaf first.")] = (
+        None
+    )
     key_file: Annotated[str | None, Field(description="PEM file with the private key.")] = None
     cert: Annotated[str | None, Field(description="The certificate and its chain as PEM text.")] = None
     key: Annotated[str | None, Field(description="The private key as PEM text; keep it in a vault.")] = None
-    secret: Annotated[DnsName | None, Field(description="An existing kubernetes.io/tls Secret in the app's namespace.")] = None
+    secret: Annotated[
+        DnsName | None, Field(description="An existing kubernetes.io/tls Secret in the app's namespace.")
+    ] = None
     issuer: Annotated[DnsName | None, Field(description="A cert-manager issuer.")] = None
     self_signed: Annotated[bool | None, Field(description="Issue from the stack's own CA, kept in the cluster.")] = None
 
@@ -28,10 +32,14 @@ class TlsSource(Model):
                 raise ValueError(f"{one} and {other} go together: the other one is missing")
         if self.self_signed is False:
             raise ValueError("self_signed: false says nothing; remove it, or set tls to null for an app without TLS")
-        given = [name for name in ("cert_file", "cert", "secret", "issuer", "self_signed") if getattr(self, name) is not None]
+        given = [
+            name for name in ("cert_file", "cert", "secret", "issuer", "self_signed") if getattr(self, name) is not None
+        ]
         if len(given) != 1:
             found = ", ".join(given) or "none"
-            raise ValueError(f"needs exactly one source of cert_file + key_file, cert + key, secret, issuer, self_signed; found {found}")
+            raise ValueError(
+                f"needs exactly one source of cert_file + key_file, cert + key, secret, issuer, self_signed; found {found}"
+            )
         return self
 
     @property

@@ -1,1 +1,7 @@
 """From stack, controller and request to the expected answer. Pure."""
+
+from __future__ import annotations
+
+from .probes import probes
+
+__all__ = ["probes"]

@@ -1,0 +1,37 @@
+"""Findings before anything is sent. Pure: one file per family of checks, all of them fed with stack, controller, facts."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from ..controllers import IngressController
+from ..errors import InventoryError, Problem
+from ..facts import Facts
+from ..model.stack import Stack
+from .certificates import check_certificates
+from .exposure import check_exposure
+from .finding import Finding
+from .objects import check_objects
+from .routes import check_routes
+from .unsupported import check_supported
+
+__all__ = ["Finding", "check", "raise_findings"]
+
+
+def check(stack: Stack, dialect: IngressController, facts: Facts) -> list[Finding]:
+    """Every finding, errors first. Checks that need the cluster speak only where ``facts`` has looked."""
+    findings = [
+        *check_supported(stack, dialect),
+        *check_routes(stack),
+        *check_exposure(stack),
+        *check_objects(stack),
+        *check_certificates(stack, dialect, facts),
+    ]
+    return sorted(findings, key=lambda finding: finding.level != "error")
+
+
+def raise_findings(findings: Iterable[Finding]) -> None:
+    """Raises InventoryError with every finding that is an error, if there is one."""
+    errors = [Problem(finding.path, finding.message) for finding in findings if finding.level == "error"]
+    if errors:
+        raise InventoryError(errors)

@@ -36,13 +36,20 @@ def _ingresses(stack: Stack, name: str, app: App, namespace: str, dialect: Ingre
             spec = _spec(stack, app, {host: rules}, secrets, dialect)
             one = {**annotations, **app.annotations}
             yield manifest(
-                "Ingress", f"{name}-{slug(host) or 'any'}", namespace, labels=labels, annotations=one, spec={"ingressClassName": class_name, **spec}
+                "Ingress",
+                f"{name}-{slug(host) or 'any'}",
+                namespace,
+                labels=labels,
+                annotations=one,
+                spec={"ingressClassName": class_name, **spec},
             )
     if together:
         labels = {"app.kubernetes.io/part-of": name}
         spec = _spec(stack, app, together, secrets, dialect)
         both = {**usual, **app.annotations}
-        yield manifest("Ingress", name, namespace, labels=labels, annotations=both, spec={"ingressClassName": class_name, **spec})
+        yield manifest(
+            "Ingress", name, namespace, labels=labels, annotations=both, spec={"ingressClassName": class_name, **spec}
+        )
 
 
 def _hosts(app: App) -> dict[str, Host]:
@@ -53,7 +60,9 @@ def _hosts(app: App) -> dict[str, Host]:
     return app.hosts
 
 
-def _spec(stack: Stack, app: App, hosts: dict[str, Host], secrets: dict[str, str], dialect: IngressController) -> Object:
+def _spec(
+    stack: Stack, app: App, hosts: dict[str, Host], secrets: dict[str, str], dialect: IngressController
+) -> Object:
     by_secret: dict[str, list[str]] = {}
     for host in hosts:
         if host in secrets:

@@ -118,11 +118,15 @@ def _pod_objects(namespace: str, backend: DefaultBackend, page: str | None) -> I
         readinessProbe={**_probe(ours), "periodSeconds": 2},
         resources={"requests": {"cpu": "10m", "memory": "16Mi"}},
         securityContext=RESTRICTED_CONTAINER if ours else {"allowPrivilegeEscalation": False},
-        volumeMounts=[{"name": "page", "mountPath": MOUNT, "readOnly": True}, {"name": "tmp", "mountPath": "/tmp"}] if ours else None,  # noqa: S108
+        volumeMounts=[{"name": "page", "mountPath": MOUNT, "readOnly": True}, {"name": "tmp", "mountPath": "/tmp"}]
+        if ours
+        else None,  # noqa: S108
     )
     pod = present(
         automountServiceAccountToken=False,
-        securityContext={**RESTRICTED_POD, "runAsUser": 101} if ours else {"seccompProfile": {"type": "RuntimeDefault"}},
+        securityContext={**RESTRICTED_POD, "runAsUser": 101}
+        if ours
+        else {"seccompProfile": {"type": "RuntimeDefault"}},
         containers=[container],
         volumes=[{"name": "page", "configMap": {"name": NAME}}, {"name": "tmp", "emptyDir": {}}] if ours else None,
     )

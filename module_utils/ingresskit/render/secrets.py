@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import base64
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from datetime import datetime
 
 from ..controllers import IngressController
 from ..errors import InventoryError, Problem
-from ..facts import Facts, KeyPair
+from ..facts import Facts, KeyPair, KnownCertificate
 from ..manifests import Object, manifest
 from ..model.certificates import CertificateUse, certificates
 from ..model.stack import Stack
@@ -37,23 +37,36 @@ def tls_secrets(stack: Stack, dialect: IngressController, facts: Facts) -> Itera
                 yield _issued(use, facts)
 
 
+def to_issue(uses: Iterable[CertificateUse], facts: Facts) -> list[CertificateUse]:
+    """Those of the self-signed ``uses`` whose certificate is missing, changed or due: the CA's key is needed for them."""
+    return [use for use in uses if _kept(use, facts) is None]
+
+
+def _kept(use: CertificateUse, facts: Facts) -> KnownCertificate | None:
+    """The certificate issued earlier, if it still is what the inventory asks for and not in the last third of its life."""
+    known = facts.known.get((use.namespace, use.secret))
+    if known is None or facts.now is None or facts.authority_certificate is None:
+        return None
+    from .. import tls  # noqa: PLC0415 - cryptography is loaded only where certificates are made
+
+    same = known.inputs == tls.inputs_hash(use.hosts, facts.authority_certificate)
+    return known if same and not tls.due(datetime.fromisoformat(known.not_after), facts.now) else None
+
+
 def _issued(use: CertificateUse, facts: Facts) -> Object:
-    if facts.now is None or facts.authority_certificate is None:
+    kept = _kept(use, facts)
+    if kept is not None:
+        return _secret(use, None, {INPUTS: kept.inputs, NOT_AFTER: kept.not_after})
+    if facts.now is None or facts.authority is None:
         how = "give cert_file and key_file, secret or issuer instead"
         if use.path == "ingress_controller.default_tls":
             how = f"the page for unknown hosts needs a default certificate; set ingress_controller.default_tls: {how}"
         raise InventoryError([Problem(use.path, f"self_signed needs a cluster, where the stack's CA is kept: {how}")])
-    from .. import tls  # noqa: PLC0415 - cryptography is loaded only where certificates are made
+    from .. import tls  # noqa: PLC0415
 
-    inputs = tls.inputs_hash(use.hosts, facts.authority_certificate)
-    known = facts.known.get((use.namespace, use.secret))
-    if known and known.inputs == inputs and not tls.due(datetime.fromisoformat(known.not_after), facts.now):
-        return _secret(use, None, {INPUTS: inputs, NOT_AFTER: known.not_after})
-    if facts.authority is None:
-        raise InventoryError([Problem(use.path, "the key of the stack's CA is needed and was not read")])
     pair = tls.issue(facts.authority, use.hosts, facts.now)
     end = tls.inspect(pair.certificate).not_after.isoformat()
-    return _secret(use, pair, {INPUTS: inputs, NOT_AFTER: end})
+    return _secret(use, pair, {INPUTS: tls.inputs_hash(use.hosts, facts.authority.certificate), NOT_AFTER: end})
 
 
 def _secret(use: CertificateUse, pair: KeyPair | None, annotations: dict[str, str] | None = None) -> Object:

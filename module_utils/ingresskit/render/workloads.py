@@ -8,7 +8,9 @@ from ..model.apps import Workload
 
 ECHO_HEALTH = "/.ingresskit/healthz"
 ECHO_REQUESTS = {"requests": {"cpu": "10m", "memory": "32Mi"}}
-UNKNOWN_IMAGE_CONTAINER = {"allowPrivilegeEscalation": False}  # it may need root or a writable disk: only what breaks nothing
+UNKNOWN_IMAGE_CONTAINER = {
+    "allowPrivilegeEscalation": False
+}  # it may need root or a writable disk: only what breaks nothing
 
 
 def workload_objects(app: str, namespace: str, name: str, workload: Workload) -> list[Object]:

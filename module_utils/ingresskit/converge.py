@@ -1,0 +1,233 @@
+"""One run of a stack: the steps in their order, each fed with what the one before it found.
+
+    inventory -> model -> observe -> render -> preflight -> plan -> apply -> wait -> prune -> record
+
+Everything that decides is in the pure packages, everything that talks to the API server in ``api``, ``engine`` and ``state``.
+"""
+
+from __future__ import annotations
+
+import getpass
+import platform
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from . import model, preflight
+from .controllers import IngressController, controller_for
+from .errors import IngresskitError, WaitError
+from .facts import Facts
+from .manifests import Object
+from .model.stack import Stack
+from .observe import AUTHORITY, certificate_facts, existing_secrets, local_facts, save_authority
+from .preflight import Finding
+from .render import render
+
+if TYPE_CHECKING:
+    from .api.client import KubeApi
+    from .engine.changes import ChangeSet
+    from .engine.ownership import Owner
+    from .engine.snapshot import Snapshot
+    from .engine.status import Status
+    from .state.release import Release
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """An inventory that holds to the contract and passed the checks that need no cluster."""
+
+    stack: Stack
+    dialect: IngressController
+    facts: Facts
+    findings: list[Finding]
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What a run did, or in check mode would do."""
+
+    stack: Stack
+    changes: ChangeSet
+    findings: list[Finding] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+    revision: int = 0
+    calls: Mapping[str, int] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Settings:
+    """How to run: nothing is written in check mode, before and after are read for a diff, file names start at ``base_dir``."""
+
+    base_dir: Path = Path()
+    check: bool = False
+    diff: bool = False
+    progress: Callable[[list[Status]], None] | None = None
+
+
+def prepare(inventory: Mapping[str, Any], base_dir: Path) -> Prepared:
+    """Model, files and static checks. Raises InventoryError naming every key at fault."""
+    stack = model.load(inventory)
+    dialect = controller_for(stack.controller)
+    facts = local_facts(stack, base_dir)
+    findings = preflight.check(stack, dialect, facts)
+    preflight.raise_findings(findings)
+    return Prepared(stack, dialect, facts, findings)
+
+
+def connect_to(stack: Stack) -> KubeApi:
+    """The API server that the inventory names. Raises ClusterError in one line."""
+    from .api.client import connect  # noqa: PLC0415 - loads the kubernetes package
+
+    cluster = stack.cluster
+    return connect(cluster.kubeconfig, cluster.context, timeout=cluster.timeout)
+
+
+def owner_of(stack: Stack) -> Owner:
+    """The stack as owner of objects in the cluster."""
+    from .engine.ownership import Owner  # noqa: PLC0415 - not needed without a cluster
+
+    return Owner(stack.name, stack.cluster.state_namespace)
+
+
+def render_offline(inventory: Mapping[str, Any], base_dir: Path) -> tuple[Prepared, list[Object]]:
+    """The objects as they can be had without a cluster. Raises InventoryError where one would be needed."""
+    prepared = prepare(inventory, base_dir)
+    without_clock = Facts(files=prepared.facts.files)
+    return prepared, render(prepared.stack, without_clock)
+
+
+def converge(inventory: Mapping[str, Any], settings: Settings) -> Outcome:
+    """Brings the cluster to what the inventory says; in check mode tells what that would change.
+
+    Raises InventoryError (nothing was sent), ConflictError, ClusterError or WaitError.
+    """
+    prepared = prepare(inventory, settings.base_dir)
+    return _Run(prepared, connect_to(prepared.stack), settings).converge()
+
+
+def remove(inventory: Mapping[str, Any], settings: Settings) -> Outcome:
+    """Deletes everything of the stack and nothing else, its CA and its record last."""
+    from .engine.apply import raise_errors  # noqa: PLC0415
+    from .engine.plan import plan_removal  # noqa: PLC0415
+    from .engine.prune import forget, prune  # noqa: PLC0415
+    from .engine.snapshot import observe  # noqa: PLC0415
+    from .state import release  # noqa: PLC0415
+
+    stack = model.load(inventory)
+    api, owner = connect_to(stack), owner_of(stack)
+    record = release.load(api, owner)
+    changes = plan_removal(observe(api, owner, record), record)
+    notes: list[str] = []
+    if not settings.check:
+        changes = prune(api, changes, diff=settings.diff, timeout=stack.cluster.timeout)
+        raise_errors(changes)
+        notes = forget(api, owner)
+    return Outcome(stack, changes, notes=notes, calls=dict(api.calls))
+
+
+class _Run:
+    """The steps of one run that share the connection."""
+
+    def __init__(self, prepared: Prepared, api: KubeApi, settings: Settings) -> None:
+        self.stack, self.dialect = prepared.stack, prepared.dialect
+        self.findings = prepared.findings
+        self.local = prepared.facts
+        self.api, self.settings = api, settings
+        self.owner = owner_of(prepared.stack)
+        self.apply = prepared.stack.ingress_apply
+
+    def converge(self) -> Outcome:
+        from .engine.plan import plan  # noqa: PLC0415
+        from .state import release  # noqa: PLC0415
+
+        record = release.load(self.api, self.owner)
+        objects, facts, seen = self._render(record)
+        changes = plan(objects, seen, record, force_conflicts=self.apply.force_conflicts)
+        changes.raise_conflicts()
+        revision = record.revision if record else 0
+        if self.settings.check:
+            changes = self._preview(changes, record)
+        elif changes.changed or not _settled(record):
+            changes, revision = self._carry_out(objects, changes, record, facts)
+        return Outcome(self.stack, changes, self.findings, revision=revision, calls=dict(self.api.calls))
+
+    def _render(self, record: Release | None) -> tuple[list[Object], Facts, Snapshot]:
+        from .engine.ownership import own  # noqa: PLC0415
+        from .engine.plan import intact  # noqa: PLC0415
+        from .engine.snapshot import complete, observe  # noqa: PLC0415
+
+        seen = observe(self.api, self.owner, record)
+        facts = existing_secrets(self.api, self.stack, self.dialect, self.local)
+        self.findings = preflight.check(self.stack, self.dialect, facts)
+        preflight.raise_findings(self.findings)
+        facts = certificate_facts(self.api, self.stack, self.dialect, facts, seen, intact(seen, record), record)
+        objects = own(render(self.stack, facts), self.stack.name, self.owner.state_namespace)
+        return objects, facts, complete(self.api, seen, objects, record)
+
+    def _preview(self, changes: ChangeSet, record: Release | None) -> ChangeSet:
+        from .engine.apply import preview  # noqa: PLC0415
+
+        force, recreate = self.apply.force_conflicts, self.apply.recreate
+        return preview(self.api, changes, record, force_conflicts=force, recreate=recreate)
+
+    def _carry_out(
+        self, objects: list[Object], changes: ChangeSet, record: Release | None, facts: Facts
+    ) -> tuple[ChangeSet, int]:
+        from .engine.apply import apply, raise_errors  # noqa: PLC0415
+        from .engine.prune import prune  # noqa: PLC0415
+        from .state import release  # noqa: PLC0415
+
+        pending = release.begin(self.api, self.owner, record, changes, who=_who(), extras=self._extras(facts))
+        ready = False
+        try:
+            save_authority(self.api, self.owner, facts)
+            changes = apply(
+                self.api,
+                changes,
+                record,
+                diff=self.settings.diff,
+                force_conflicts=self.apply.force_conflicts,
+                recreate=self.apply.recreate,
+                timeout=self.stack.cluster.timeout,
+            )
+            raise_errors(changes)
+            self._wait(objects)
+            changes = prune(self.api, changes, diff=self.settings.diff)
+            raise_errors(changes)
+            ready = True
+        finally:
+            release.finish(self.api, self.owner, pending, changes, ready=ready)
+        return changes, pending.revision
+
+    def _wait(self, objects: list[Object]) -> None:
+        from .engine.wait import wait  # noqa: PLC0415
+
+        exposes = self.stack.controller.exposes
+        addressed = any(self.dialect.ingress_gets_address(expose) for expose in exposes)
+        timeout = self.stack.cluster.timeout
+        progress = self.settings.progress
+        wait(self.api, objects, self.owner, timeout=timeout, ingress_needs_address=addressed, progress=progress)
+
+    def _extras(self, facts: Facts) -> dict[str, Any]:
+        controller = self.stack.controller
+        extras: dict[str, Any] = {"controller": controller.kind, "version": self.dialect.version(controller)}
+        if facts.authority_certificate:
+            extras[AUTHORITY] = facts.authority_certificate
+        return extras
+
+
+def _settled(record: Release | None) -> bool:
+    """False after a run that failed or was killed: the wait is due again even where nothing is left to write."""
+    return record is not None and record.result == "deployed"
+
+
+def _who() -> str:
+    try:
+        user = getpass.getuser()
+    except (KeyError, OSError):
+        user = "unknown"
+    return f"{user}@{platform.node()}"
+
+
+__all__ = ["IngresskitError", "Outcome", "Prepared", "Settings", "WaitError", "converge", "prepare", "remove", "render_offline"]

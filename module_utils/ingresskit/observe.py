@@ -1,0 +1,124 @@
+"""Gathers the facts: the clock, the files the inventory names, and what the cluster knows of certificates."""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Iterable
+from dataclasses import replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from .api.resources import Ref
+from .controllers import IngressController
+from .facts import ExistingSecret, Facts, KeyPair, KnownCertificate
+from .model.stack import Stack
+from .render.files import file_names
+from .render.secrets import INPUTS, NOT_AFTER, to_issue, uses_of
+
+if TYPE_CHECKING:
+    from .api.client import Api
+    from .engine.ownership import Owner
+    from .engine.snapshot import Snapshot
+    from .state.release import Release
+
+AUTHORITY = "authority"  # key of the CA's certificate in the release record's extras
+
+
+def local_facts(stack: Stack, base_dir: Path) -> Facts:
+    """The clock and every file of the inventory; relative names are meant from ``base_dir``. Never raises for a file."""
+    files: dict[str, bytes] = {}
+    unreadable: dict[str, str] = {}
+    for _, name in file_names(stack):
+        path = base_dir / Path(name).expanduser()
+        try:
+            files[name] = path.read_bytes()
+        except OSError as error:
+            what = "there is no file" if isinstance(error, FileNotFoundError) else f"cannot read ({error.strerror})"
+            relative = "" if Path(name).is_absolute() else " (relative names are meant from the inventory's folder)"
+            unreadable[name] = f"{what} {path}{relative}"
+    return Facts(now=datetime.now(UTC), files=files, unreadable=unreadable)
+
+
+def existing_secrets(api: Api, stack: Stack, dialect: IngressController, facts: Facts) -> Facts:
+    """The facts with every Secret that the inventory refers to: its certificate, never its key."""
+    places = {(use.namespace, use.secret) for use in uses_of(stack, dialect) if use.source.kind == "secret"}
+    found = {place: _existing(api.get(_secret_ref(*place))) for place in sorted(places)}
+    return replace(facts, secrets=found)
+
+
+def certificate_facts(
+    api: Api, stack: Stack, dialect: IngressController, facts: Facts, seen: Snapshot, intact: Iterable[Ref],
+    record: Release | None, *, may_create: bool = True,
+) -> Facts:  # fmt: skip
+    """The facts with the stack's CA and the certificates it has issued; the CA's key is read only if something is due.
+
+    A stack without a CA gets a new one, in memory: ``save_authority`` keeps it.
+    """
+    uses = [use for use in uses_of(stack, dialect) if use.source.kind == "self_signed"]
+    if not uses:
+        return facts
+    facts = replace(
+        facts,
+        known=_known(seen, intact),
+        authority_certificate=record.extras.get(AUTHORITY) if record else None,
+    )
+    if not to_issue(uses, facts):
+        return facts
+    authority = _load_authority(api, seen.owner)
+    if authority is None and may_create and facts.now is not None:
+        from . import tls  # noqa: PLC0415 - cryptography is loaded only where certificates are made
+
+        authority = tls.new_authority(stack.name, facts.now)
+    return replace(facts, authority=authority, authority_certificate=authority.certificate if authority else None)
+
+
+def save_authority(api: Api, owner: Owner, facts: Facts) -> None:
+    """Keeps a CA made in this run in the state namespace; one that is there already is left alone."""
+    if facts.authority is None or _load_authority(api, owner) is not None:
+        return
+    from .engine.ownership import MANAGED_BY, MANAGER, STACK  # noqa: PLC0415 - not needed without a cluster
+
+    labels = {MANAGED_BY: MANAGER, STACK: owner.stack}
+    data = {"tls.crt": facts.authority.certificate, "tls.key": facts.authority.key}
+    api.create(
+        {
+            "apiVersion": "v1",
+            "kind": "Secret",
+            "metadata": {"name": owner.ca_name, "namespace": owner.state_namespace, "labels": labels},
+            "type": "kubernetes.io/tls",
+            "data": {key: base64.b64encode(text.encode()).decode() for key, text in data.items()},
+        }
+    )
+
+
+def _load_authority(api: Api, owner: Owner) -> KeyPair | None:
+    secret = api.get(_secret_ref(owner.state_namespace, owner.ca_name))
+    if secret is None:
+        return None
+    return KeyPair(_text(secret, "tls.crt"), _text(secret, "tls.key"))
+
+
+def _known(seen: Snapshot, intact: Iterable[Ref]) -> dict[tuple[str, str], KnownCertificate]:
+    found = {}
+    for ref in intact:
+        annotations = (seen.owned[ref]["metadata"].get("annotations") or {}) if ref.kind == "Secret" else {}
+        if INPUTS in annotations and NOT_AFTER in annotations:
+            found[ref.namespace or "", ref.name] = KnownCertificate(annotations[INPUTS], annotations[NOT_AFTER])
+    return found
+
+
+def _existing(secret: dict[str, Any] | None) -> ExistingSecret | None:
+    if secret is None:
+        return None
+    data = secret.get("data") or {}
+    certificate = _text(secret, "tls.crt") if data.get("tls.crt") else None
+    return ExistingSecret(secret.get("type", ""), certificate, bool(data.get("tls.key")))
+
+
+def _text(secret: dict[str, Any], key: str) -> str:
+    return base64.b64decode((secret.get("data") or {}).get(key, "")).decode(errors="replace")
+
+
+def _secret_ref(namespace: str, name: str) -> Ref:
+    return Ref.of({"apiVersion": "v1", "kind": "Secret", "metadata": {"namespace": namespace, "name": name}})

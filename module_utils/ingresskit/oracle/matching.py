@@ -1,0 +1,36 @@
+"""Which path entry a request meets, by the Kubernetes documentation and by what controllers do differently.
+
+https://kubernetes.io/docs/concepts/services-networking/ingress/#path-types
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Route:
+    """One entry of a host: its path, its type, the "namespace/service" behind it."""
+
+    path: str
+    type: str
+    backend: str
+
+
+def match(routes: Sequence[Route], path: str, *, by_element: bool) -> Route | None:
+    """The entry that serves ``path``: the longest that matches, an Exact one before a Prefix of the same length.
+
+    ``by_element``: Prefix compares element by element, as the API says; else it is a prefix of the text (F5).
+    """
+    fitting = [route for route in routes if _fits(route, path, by_element)]
+    return max(fitting, key=lambda route: (len(route.path.rstrip("/")), route.type == "Exact"), default=None)
+
+
+def _fits(route: Route, path: str, by_element: bool) -> bool:
+    if route.type == "Exact":
+        return path == route.path
+    if not by_element:
+        return path.startswith(route.path)
+    prefix = route.path.rstrip("/")
+    return path == prefix or path.startswith(f"{prefix}/")

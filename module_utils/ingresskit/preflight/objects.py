@@ -1,0 +1,27 @@
+"""Extra objects: are they Kubernetes objects at all?"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from ..model.stack import Stack
+from .finding import Finding, error
+
+
+def check_objects(stack: Stack) -> Iterator[Finding]:
+    """apiVersion, kind and metadata.name are needed to own and to prune an object."""
+    for index, item in enumerate(stack.ingress_extra_objects):
+        at = f"ingress_extra_objects[{index}]"
+        for key in ("apiVersion", "kind"):
+            if not isinstance(item.get(key), str) or not item[key]:
+                yield error(f"{at}.{key}", "is missing: every object has apiVersion, kind and metadata.name")
+        if not _name(item):
+            yield error(f"{at}.metadata.name", "is missing (generateName cannot be applied twice)")
+        if str(item.get("kind", "")).endswith("List") and "items" in item:
+            yield error(at, "is a List: give its items one by one")
+
+
+def _name(item: dict[str, Any]) -> Any:
+    metadata = item.get("metadata")
+    return metadata.get("name") if isinstance(metadata, dict) else None

@@ -1,0 +1,61 @@
+"""What the contract allows but this version, or this controller, cannot do: refused, never ignored."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from ..controllers import IngressController
+from ..controllers.base import NOT_YET, option_levels, set_options
+from ..model.controller import Controller
+from ..model.stack import Stack
+from ..render.files import tls_sources
+from .finding import Finding, error
+
+SUPPORTED_OPTIONS = ("ssl_redirect",)
+
+
+def check_supported(stack: Stack, dialect: IngressController) -> Iterator[Finding]:
+    """One error for each key that asks for what is not there."""
+    for path in (*_controller_keys(stack.controller), *_stack_keys(stack), *_option_keys(stack)):
+        yield error(path, NOT_YET)
+    for path, why in dialect.refusals(stack):
+        yield error(path, why)
+
+
+def _controller_keys(controller: Controller) -> Iterator[str]:
+    at = "ingress_controller"
+    unset = Controller()
+    keys = ("compat", "custom_resources", "crds", "error_pages", "watch_namespaces", "tcp_services", "udp_services")
+    yield from (f"{at}.{key}" for key in keys if getattr(controller, key) != getattr(unset, key))
+    if controller.metrics.service_monitor:
+        yield f"{at}.metrics.service_monitor"
+    for index, expose in enumerate(controller.exposes):
+        if expose.type == "HostPort":
+            where = f"[{index}]" if isinstance(controller.expose, list) else ""
+            yield f"{at}.expose{where}.type"
+    backend = controller.default_backend
+    if backend is not None and backend.service is not None and controller.kind == "nginx":
+        yield f"{at}.default_backend.service"
+
+
+def _stack_keys(stack: Stack) -> Iterator[str]:
+    if stack.ingress_hosts:
+        yield "ingress_hosts"
+    if stack.ingress_apply.verify != "fast":
+        yield "ingress_apply.verify"
+    if stack.ingress_apply.lock_wait:
+        yield "ingress_apply.lock_wait"
+    for path, source in tls_sources(stack):
+        if source.issuer is not None:
+            yield f"{path}.issuer"
+    for name, app in stack.apps.items():
+        for host, rules in app.hosts.items():
+            if host == "*" and rules.tls is not None:
+                yield f'ingress_apps.{name}.hosts."*".tls'
+
+
+def _option_keys(stack: Stack) -> Iterator[str]:
+    for path, options, of_a_path in option_levels(stack):
+        for option in set_options(options):
+            if of_a_path or option not in SUPPORTED_OPTIONS:
+                yield f"{path}.{option}"

@@ -1,0 +1,86 @@
+"""What every module of ingresskit does the same way: its arguments, its errors, and that no argument is logged."""
+
+from __future__ import annotations
+
+import traceback
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from ansible.module_utils.basic import AnsibleModule, missing_required_lib
+
+if TYPE_CHECKING:
+    from .converge import Outcome
+
+INVENTORY_SPEC: dict[str, Any] = {
+    "inventory": {"type": "dict", "required": True},
+    "base_dir": {"type": "path", "default": "."},
+}
+LIBRARIES = ("pydantic", "kubernetes", "cryptography", "aiohttp", "jinja2", "yaml")
+Work = Callable[["IngressModule"], dict[str, Any]]
+
+
+class IngressModule(AnsibleModule):  # type: ignore[misc]
+    """An AnsibleModule that keeps its arguments, which may hold private keys, out of syslog and out of the result."""
+
+    def __init__(self, argument_spec: dict[str, Any], *, supports_check_mode: bool = True, **rules: Any) -> None:
+        # no_log here only silences the invocation in syslog; as a property of the argument it would blot out
+        # every word of the result that also stands in the inventory
+        super().__init__(argument_spec, supports_check_mode=supports_check_mode, no_log=True, **rules)
+        self.no_log = False
+
+    @property
+    def base_dir(self) -> Path:
+        return Path(self.params["base_dir"]).expanduser()
+
+    @property
+    def inventory(self) -> dict[str, Any]:
+        return dict(self.params["inventory"])
+
+    @property
+    def wants_diff(self) -> bool:
+        return bool(self._diff)
+
+    def leave(self, **result: Any) -> None:
+        """Ends the module: ``failed`` in the result tells how."""
+        result["invocation"] = {"module_args": {name: "(not shown: it may hold keys)" for name in self.params}}
+        if result.get("failed"):
+            self.fail_json(**result)
+        self.exit_json(**result)
+
+
+def run(module: IngressModule, work: Work) -> None:
+    """Calls ``work`` and leaves with its result; an expected error becomes the task's message, a line for each problem."""
+    try:
+        from .errors import IngresskitError, InventoryError  # noqa: PLC0415 - so that a missing library is told below
+
+        try:
+            module.leave(**work(module))
+        except InventoryError as error:
+            problems = [{"path": problem.path, "message": problem.message} for problem in error.problems]
+            module.leave(failed=True, msg=str(error), problems=problems)
+        except IngresskitError as error:
+            module.leave(failed=True, msg=str(error))
+    except ImportError as error:
+        if error.name is None or error.name.partition(".")[0] not in LIBRARIES:
+            raise
+        module.leave(failed=True, msg=missing_required_lib(error.name), exception=traceback.format_exc())
+
+
+def outcome_result(module: IngressModule, outcome: Outcome) -> dict[str, Any]:
+    """The result of a module that changes the cluster; findings that are no error become warnings."""
+    for finding in outcome.findings:
+        module.warn(f"{finding.path}: {finding.message}")
+    changes = outcome.changes
+    result: dict[str, Any] = {
+        "changed": changes.changed,
+        "stack": outcome.stack.name,
+        "summary": changes.summary(),
+        "revision": outcome.revision,
+        "ingresskit_changes": changes.messages() + outcome.notes,
+        "objects": [{"object": str(change.ref), "action": change.action, "reason": change.reason} for change in changes],
+        "api_calls": dict(outcome.calls),
+    }
+    if module.wants_diff:
+        result["diff"] = changes.diff()
+    return result

@@ -1,0 +1,83 @@
+"""Smoke test of a stack: the inventory's promises, asked on the wire at the address the cluster gives."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from .controllers import IngressController
+from .converge import connect_to, owner_of, prepare
+from .facts import Facts
+from .model.stack import Stack
+from .observe import AUTHORITY, existing_secrets
+from .oracle import probes
+from .oracle.types import SmokeReport
+from .render.default_backend import page_of
+from .render.secrets import uses_of
+
+if TYPE_CHECKING:
+    from .api.client import KubeApi
+
+
+def smoke(inventory: Mapping[str, Any], base_dir: Path) -> tuple[SmokeReport, str | None]:
+    """The report, and the CA certificates (PEM) that the routes were verified with.
+
+    A failed route is in the report, not raised. Raises InventoryError or ClusterError where nothing could be asked.
+    """
+    from .api.exposure import find_target  # noqa: PLC0415 - not needed to load the module
+    from .api.facts import test_doubles  # noqa: PLC0415
+    from .probe import run  # noqa: PLC0415
+    from .probe.tls import days_left  # noqa: PLC0415
+
+    prepared = prepare(inventory, base_dir)
+    stack, dialect = prepared.stack, prepared.dialect
+    api = connect_to(stack)
+    facts = existing_secrets(api, stack, dialect, prepared.facts)
+    ca = trusted(stack, dialect, facts, _authority(api, stack))
+    expose, namespace = stack.controller.exposes[0], dialect.namespace(stack.controller)
+    service = dialect.service_name(stack.controller)
+    target = find_target(api, type=expose.type, namespace=namespace, service=service, address=expose.address)
+    asked = probes(stack, dialect, page_of(stack, facts))
+    settings = stack.ingress_smoke
+    results = run(asked, target, ca_pem=ca, timeout=settings.timeout, wait=settings.wait)
+    selector = ",".join(f"{key}={value}" for key, value in dialect.pod_labels(stack).items())
+    report = SmokeReport(
+        stack=stack.name,
+        target=target,
+        results=tuple(results),
+        notes=tuple(f"TEST DOUBLE: {each}" for each in test_doubles(api, namespace, selector)),
+        controller=f"{stack.controller.kind} {dialect.version(stack.controller)}",
+        days_left=days_left(results, datetime.now(UTC)),
+    )
+    return report, ca
+
+
+def trusted(stack: Stack, dialect: IngressController, facts: Facts, authority: str | None) -> str | None:
+    """What the routes' certificates are verified against: the stack's CA and the certificates the inventory gives.
+
+    A given certificate is its own anchor: whoever signed it, it is the one that must be served.
+    """
+    found = [authority] if authority else []
+    found += [pem for pem in _given(stack, dialect, facts) if pem]
+    return "\n".join(dict.fromkeys(pem.strip() for pem in found)) + "\n" if found else None
+
+
+def _given(stack: Stack, dialect: IngressController, facts: Facts) -> Iterator[str | None]:
+    for use in uses_of(stack, dialect):
+        match use.source.kind:
+            case "files":
+                yield facts.files[str(use.source.cert_file)].decode()
+            case "inline":
+                yield use.source.cert
+            case "secret":
+                secret = facts.secrets.get((use.namespace, use.secret))
+                yield secret.certificate if secret else None
+
+
+def _authority(api: KubeApi, stack: Stack) -> str | None:
+    from .state import release  # noqa: PLC0415
+
+    record = release.load(api, owner_of(stack))
+    return record.extras.get(AUTHORITY) if record else None
