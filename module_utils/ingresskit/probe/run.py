@@ -1,0 +1,102 @@
+"""Proves many probes at once and gives a young cluster time to converge."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+import time
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from ..errors import IngresskitError
+from ..oracle.types import Probe, ProbeResult, Request, Target
+from .judge import Failure, judge
+
+if TYPE_CHECKING:
+    from .wire import Wire
+
+CONCURRENT = 64
+FIRST_PAUSE, LONGEST_PAUSE, GROWTH = 0.1, 1.0, 1.5
+PASSES_AFTER_FAILURE = 2  # of several replicas one may know a new route before the others do
+KEPT_BODY = 2048  # of a judged answer: enough to show, cheap for thousands of routes
+_ON_THE_WIRE = re.compile(r"/[^\s#\x00-\x20\x7f]*")  # RFC 9112, 3.2: no blank, control character or fragment
+
+
+def run(
+    probes: Iterable[Probe],
+    target: Target,
+    *,
+    ca_pem: str | None,
+    timeout: float,
+    wait: float,
+    now: Callable[[], float] = time.monotonic,
+) -> list[ProbeResult]:
+    """Ask every probe at ``target`` concurrently and return the verdicts in the order of ``probes``.
+
+    A probe that fails is asked again until ``wait`` seconds have passed since the start, and then has to pass twice
+    in a row; one that passes at once is not asked again. ``timeout`` is for one request. TLS is verified against
+    ``ca_pem``, or this machine's store when None. Every probe is asked at least once, whatever ``wait`` is.
+    Raises IngresskitError when ``ca_pem`` is no certificate or aiohttp is missing.
+    """
+    try:
+        from .wire import Wire  # noqa: PLC0415  aiohttp takes a fifth of a second: only who probes pays
+    except ImportError as exc:
+        raise IngresskitError(f"smoke tests need the Python package {exc.name}: pip install {exc.name}") from exc
+
+    async def prove_all() -> list[ProbeResult]:
+        async with Wire(target, ca_pem, timeout) as wire, asyncio.TaskGroup() as group:
+            prover = _Prover(wire, target, now() + wait, now, asyncio.Semaphore(CONCURRENT))
+            tasks = [group.create_task(prover.prove(probe)) for probe in probes]
+        return [task.result() for task in tasks]
+
+    return asyncio.run(prove_all())
+
+
+@dataclass
+class _Prover:
+    wire: Wire
+    target: Target
+    deadline: float
+    now: Callable[[], float]
+    slots: asyncio.Semaphore
+
+    async def prove(self, probe: Probe) -> ProbeResult:
+        """Ask until the verdict is final: enough passes in a row, or a failure when the time is over."""
+        hopeless = obstacle(probe.request, self.target)
+        if hopeless:
+            return ProbeResult(probe, False, error=hopeless, reason=hopeless, attempts=0)
+        async with self.slots:
+            started, result = self.now(), await self._ask(probe)
+        passes, row = int(result.ok), int(result.ok)
+        needed, pause = 1 if result.ok else PASSES_AFTER_FAILURE, FIRST_PAUSE
+        while row < needed and self._may_ask_again(result):
+            await asyncio.sleep(pause)
+            pause = min(pause * GROWTH, LONGEST_PAUSE)
+            async with self.slots:
+                result = replace(await self._ask(probe), attempts=result.attempts + 1)
+            passes, row = passes + result.ok, (row + 1 if result.ok else 0)
+        if passes and not result.ok:
+            result = replace(result, reason=f"unsteady ({passes} of {result.attempts} tries passed): {result.reason}")
+        return replace(result, seconds=self.now() - started)
+
+    def _may_ask_again(self, result: ProbeResult) -> bool:
+        """A pass that still has to be confirmed may be, even when the time is over."""
+        return result.ok or self.now() < self.deadline
+
+    async def _ask(self, probe: Probe) -> ProbeResult:
+        outcome = await self.wire.ask(probe.request, probe.expected.tls)
+        ok, reason = judge(probe.expected, outcome)
+        if isinstance(outcome, Failure):
+            return ProbeResult(probe, ok, error=outcome.text, reason=reason)
+        return ProbeResult(probe, ok, replace(outcome, body=outcome.body[:KEPT_BODY]), reason=reason)
+
+
+def obstacle(request: Request, target: Target) -> str:
+    """Say what keeps ``request`` from being sent at all, so that asking again is useless; empty when nothing does."""
+    port = target.https_port if request.scheme == "https" else target.http_port
+    if port is None:
+        return f"the controller is not exposed over {request.scheme}"
+    if not _ON_THE_WIRE.fullmatch(request.path):
+        return f"the path {request.path!r} cannot be sent: it must start with / and hold no blank or #"
+    return ""
