@@ -41,12 +41,15 @@ def up(cache: Cache, options: argparse.Namespace) -> None:
     """Make everything there: Docker, the cluster, the images, the images in the cluster."""
     begun = time.monotonic()
     spec = Spec(options.name, options.http_port, options.https_port, options.workers)
-    names = ("echo", options.controller)
+    names = (*images.BACKENDS, options.controller)
     with cache.lock():
         engine.ensure(cache)
-        made: dict[str, docker.Image] = {}
-        commands.parallel(lambda: _ensure_cluster(cache, spec), lambda: made.update(_ensure_images(cache, names)))
-        _load(cache, spec, made)
+        if cluster.nodes(spec.name):
+            say(f"cluster {spec.name}: is there")
+            cluster.resume(cache, spec)
+            _load(cache, spec, _ensure_images(cache, names))
+        else:
+            _create(cache, spec, names)
         cluster.wait_ready(spec)
     say(f"cluster {spec.name}: ready, context {spec.context} ({duration(time.monotonic() - begun)})")
 
@@ -58,7 +61,7 @@ def load(cache: Cache, options: argparse.Namespace) -> None:
         engine.ensure(cache)
         if not cluster.nodes(spec.name):
             raise TestbedError(f"There is no cluster {spec.name}. Run: python -m testbed up")
-        _load(cache, spec, _ensure_images(cache, ("echo", options.controller)))
+        _load(cache, spec, _ensure_images(cache, (*images.BACKENDS, options.controller)))
 
 
 def down(cache: Cache, options: argparse.Namespace) -> None:
@@ -120,12 +123,15 @@ def env(cache: Cache, options: argparse.Namespace) -> None:
     print(f"export PATH={cache.root / 'bin'}:$PATH")
 
 
-def _ensure_cluster(cache: Cache, spec: Spec) -> None:
-    if cluster.nodes(spec.name):
-        say(f"cluster {spec.name}: is there")
-        cluster.resume(cache, spec)
-    else:
-        cluster.create(cache, spec, nodeimage.ensure(cache))
+def _create(cache: Cache, spec: Spec, names: Sequence[str]) -> None:
+    node_image, wanted = commands.parallel(lambda: nodeimage.ensure(cache), lambda: _ensure_images(cache, names))
+
+    def load_early() -> None:
+        # a node's containerd takes images while kubeadm still works: that saves the time of one of the two
+        cluster.wait_for_nodes(spec)
+        _load(cache, spec, wanted)
+
+    commands.parallel(lambda: cluster.create(cache, spec, node_image), load_early)
 
 
 def _ensure_images(cache: Cache, names: Sequence[str]) -> dict[str, docker.Image]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,14 +11,15 @@ from typing import Any
 
 import yaml
 
-from testbed import docker, kind
+from testbed import docker, kind, node
 from testbed.cache import Cache
-from testbed.commands import output, run
+from testbed.commands import output, run, succeeds, wait_until
 from testbed.console import say, step
-from testbed.errors import CommandError, TestbedError
+from testbed.errors import TestbedError
 from testbed.record import Record
 
 NODE_PORTS = {"http": 30080, "https": 30443}
+CREATE_TIMEOUT = 600  # where kind pulls its node image first
 READY_TIMEOUT = 120
 _CLUSTER_LABEL = "io.x-k8s.kind.cluster"
 
@@ -94,19 +94,23 @@ def resume(cache: Cache, spec: Spec) -> None:
         say(f"kubeconfig: context {spec.context} restored")
 
 
+def wait_for_nodes(spec: Spec) -> None:
+    """Return when every node container exists and takes images; for use while `create` is at work."""
+    wait_until(lambda: len(nodes(spec.name)) > spec.workers, CREATE_TIMEOUT)
+    for name in nodes(spec.name):
+        node.wait_for_containerd(name)
+
+
 def wait_ready(spec: Spec) -> None:
     """Wait for every node and for the cluster's DNS. Raises TestbedError that tells what is not ready."""
-    deadline = time.monotonic() + READY_TIMEOUT
     checks = (
         ["wait", "--for=condition=Ready", "node", "--all", "--timeout=5s"],
         ["--namespace=kube-system", "rollout", "status", "deployment/coredns", "--timeout=5s"],
     )
     for check in checks:
-        while not _passes(spec, check):
-            if time.monotonic() > deadline:
-                pods = kubectl(spec, "get", "nodes,pods", "--all-namespaces")
-                raise TestbedError(f"The cluster {spec.name} is not ready after {READY_TIMEOUT} s:\n{pods}")
-            time.sleep(0.3)
+        if not wait_until(lambda check=check: succeeds(_kubectl(spec, *check)), READY_TIMEOUT):  # type: ignore[misc]
+            pods = output(_kubectl(spec, "get", "nodes,pods", "--all-namespaces"))
+            raise TestbedError(f"The cluster {spec.name} is not ready after {READY_TIMEOUT} s:\n{pods}")
 
 
 def delete(cache: Cache, name: str) -> None:
@@ -118,18 +122,10 @@ def delete(cache: Cache, name: str) -> None:
     record.save()
 
 
-def kubectl(spec: Spec, *arguments: str) -> str:
-    """Output of the kubectl on the control-plane node: needs none here, and no kubeconfig. Raises CommandError."""
+def _kubectl(spec: Spec, *arguments: str) -> list[str]:
+    """The kubectl on the control-plane node: no other is needed, nor a kubeconfig."""
     admin = "--kubeconfig=/etc/kubernetes/admin.conf"
-    return output(["docker", "exec", spec.control_plane, "kubectl", admin, *arguments])
-
-
-def _passes(spec: Spec, check: list[str]) -> bool:
-    try:
-        kubectl(spec, *check)
-    except CommandError:
-        return False
-    return True
+    return ["docker", "exec", spec.control_plane, "kubectl", admin, *arguments]
 
 
 def _check_same(spec: Spec, present: dict[str, str]) -> None:

@@ -7,15 +7,18 @@ import os
 import shutil
 import signal
 import subprocess
+import threading
+import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
 from pathlib import Path
-from typing import IO
+from typing import IO, Any
 
 from testbed.errors import CommandError, TestbedError
 
 TAIL_LINES = 20
 _children: set[subprocess.Popen[bytes]] = set()
+_stopped = threading.Event()
 
 
 def output(command: Sequence[str], timeout: float = 60) -> str:
@@ -79,6 +82,7 @@ def _child(
 
 def stop_all() -> None:
     """Interrupt every command under way, and kill what has not ended ten seconds later."""
+    _stopped.set()
     for number, patience in ((signal.SIGINT, 10.0), (signal.SIGKILL, 5.0)):
         for child in [child for child in _children if child.poll() is None]:
             with contextlib.suppress(ProcessLookupError):
@@ -88,8 +92,26 @@ def stop_all() -> None:
                 child.wait(patience)
 
 
-def parallel(*tasks: Callable[[], object]) -> None:
-    """Run the tasks at the same time. The first failure stops the commands of the others and is raised."""
+def wait_until(ready: Callable[[], bool], timeout: float, pause: float = 0.3) -> bool:
+    """Ask again and again. False when the time is up, or when the commands have been stopped meanwhile."""
+    deadline = time.monotonic() + timeout
+    while not ready():
+        if time.monotonic() > deadline or _stopped.wait(pause):
+            return False
+    return True
+
+
+def succeeds(command: Sequence[str]) -> bool:
+    """Whether a short command ends well."""
+    try:
+        output(command)
+    except CommandError:
+        return False
+    return True
+
+
+def parallel(*tasks: Callable[[], Any]) -> list[Any]:
+    """Results of tasks run at the same time. The first failure stops the commands of the others and is raised."""
     with ThreadPoolExecutor(len(tasks)) as pool:
         futures = [pool.submit(task) for task in tasks]
         try:
@@ -102,6 +124,7 @@ def parallel(*tasks: Callable[[], object]) -> None:
             stop_all()
     if failed:
         failed.result()
+    return [future.result() for future in futures]
 
 
 def tail(text: str, lines: int = TAIL_LINES) -> str:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from enum import Enum
 from pathlib import Path
 
-from module_utils.ingresskit.images import ECHO, NGINX, TRAEFIK
+from module_utils.ingresskit.images import ECHO, NGINX, PAGE, TRAEFIK
 from testbed import docker, registry, rootfs
 from testbed.cache import Cache, files_below, key
 from testbed.commands import run
@@ -74,8 +74,10 @@ RECIPE_OF = {
     "nginx": Recipe("nginx-double", str(NGINX), published=True, double="nginx"),
     "traefik": Recipe("traefik", str(TRAEFIK), published=True, extra=_traefik_program, on_base=False),
     "echo": Recipe("echo", str(ECHO), published=False),
+    "page": Recipe("page", str(PAGE), published=True),
 }
 CONTROLLERS = ("nginx", "traefik")
+BACKENDS = ("echo", "page")  # what the rendered workloads run, whatever the controller
 
 
 def choose(held: docker.Image | None, recipe: str, published: bool, reachable: Callable[[], bool]) -> Way:

@@ -6,9 +6,12 @@ import json
 from collections.abc import Sequence
 
 from testbed.cache import Cache
-from testbed.commands import output, run
+from testbed.commands import output, run, succeeds, wait_until
 from testbed.console import say, step
 from testbed.docker import Image
+from testbed.errors import TestbedError
+
+UP_TIMEOUT = 60
 
 # For each reference: its manifest, through the index of a multi-platform image if there is one, then its configuration.
 _INSPECT = r"""
@@ -42,6 +45,12 @@ def must_load(held: Image | None, wanted: Image) -> bool:
     if held is None:
         return True
     return held.ours and held.recipe != wanted.recipe
+
+
+def wait_for_containerd(node: str) -> None:
+    """Return when a node takes images, long before Kubernetes runs on it. Raises TestbedError if it never does."""
+    if not wait_until(lambda: succeeds(["docker", "exec", node, "ctr", "version"]), UP_TIMEOUT):
+        raise TestbedError(f"containerd does not answer in {node}: see docker logs {node}")
 
 
 def load(cache: Cache, node: str, wanted: dict[str, Image]) -> None:

@@ -11,9 +11,15 @@ from testbed.commands import run
 from testbed.console import step
 
 SUITE = "bookworm"
-# nothing reads manuals or translations in there; licences stay
-_LEAVE_OUT = ("/usr/share/man/*", "/usr/share/locale/*", "/usr/share/info/*", "/usr/share/doc/*")
-_KEEP = ("/usr/share/doc/*/copyright",)
+_OPTIONS = (
+    "--variant=minbase",
+    # Debian's own way to a merged /usr is a package that brings all of Perl; the hook merges, this package says so
+    "--hook-dir=/usr/share/mmdebstrap/hooks/merged-usr",
+    "--include=usr-is-merged",
+    # nothing reads manuals or translations in there; licences stay
+    *(f"--dpkgopt=path-exclude=/usr/share/{folder}/*" for folder in ("man", "locale", "info", "doc")),
+    "--dpkgopt=path-include=/usr/share/doc/*/copyright",
+)
 
 
 @dataclass(frozen=True)
@@ -26,7 +32,7 @@ class RootFS:
     @property
     def key(self) -> str:
         """Changes with the packages asked for, not with Debian's point releases."""
-        return key(SUITE, *self.packages, *_LEAVE_OUT, *_KEEP)
+        return key(SUITE, *self.packages, *_OPTIONS)
 
 
 # what systemd, containerd, the kubelet and kubeadm need (kubeadm's preflight looks for most of them)
@@ -64,12 +70,10 @@ def build(cache: Cache, rootfs: RootFS) -> Path:
 
     def bootstrap(folder: Path) -> None:
         apt.ensure("mmdebstrap", ["mmdebstrap"], cache)
-        options = [f"--dpkgopt=path-exclude={path}" for path in _LEAVE_OUT]
-        options += [f"--dpkgopt=path-include={path}" for path in _KEEP]
         with step(f"making the {rootfs.name} root file system from Debian packages"):
             target = str(folder / "rootfs.tar")
             include = f"--include={','.join(rootfs.packages)}"
             log = cache.log(f"rootfs-{rootfs.name}")
-            run(["mmdebstrap", "--variant=minbase", include, *options, SUITE, target], log)
+            run(["mmdebstrap", *_OPTIONS, include, SUITE, target], log)
 
     return cache.ensure(f"rootfs-{rootfs.name}", rootfs.key, bootstrap) / "rootfs.tar"
