@@ -16,13 +16,14 @@ from typing import TYPE_CHECKING, Any
 
 from . import model, preflight
 from .controllers import IngressController, controller_for
-from .errors import IngresskitError, WaitError
+from .errors import InventoryError
 from .facts import Facts
 from .manifests import Object
 from .model.stack import Stack
 from .observe import AUTHORITY, certificate_facts, existing_secrets, local_facts, save_authority
 from .preflight import Finding
 from .render import render
+from .render.secrets import without_keys
 
 if TYPE_CHECKING:
     from .api.client import KubeApi
@@ -75,9 +76,22 @@ def prepare(inventory: Mapping[str, Any], base_dir: Path) -> Prepared:
     return Prepared(stack, dialect, facts, findings)
 
 
+def check(inventory: Mapping[str, Any], base_dir: Path, *, cluster: bool) -> list[Finding]:
+    """Every finding, errors included; with ``cluster`` the Secrets that the inventory refers to are read as well.
+
+    Raises InventoryError where the inventory does not hold to the contract at all, ClusterError where none answers.
+    """
+    stack = model.load(inventory)
+    dialect = controller_for(stack.controller)
+    facts = local_facts(stack, base_dir)
+    if cluster:
+        facts = existing_secrets(connect_to(stack), stack, dialect, facts)
+    return preflight.check(stack, dialect, facts)
+
+
 def connect_to(stack: Stack) -> KubeApi:
     """The API server that the inventory names. Raises ClusterError in one line."""
-    from .api.client import connect  # noqa: PLC0415 - loads the kubernetes package
+    from .api.client import connect  # loads the kubernetes package
 
     cluster = stack.cluster
     return connect(cluster.kubeconfig, cluster.context, timeout=cluster.timeout)
@@ -85,7 +99,7 @@ def connect_to(stack: Stack) -> KubeApi:
 
 def owner_of(stack: Stack) -> Owner:
     """The stack as owner of objects in the cluster."""
-    from .engine.ownership import Owner  # noqa: PLC0415 - not needed without a cluster
+    from .engine.ownership import Owner  # not needed without a cluster
 
     return Owner(stack.name, stack.cluster.state_namespace)
 
@@ -93,6 +107,9 @@ def owner_of(stack: Stack) -> Owner:
 def render_offline(inventory: Mapping[str, Any], base_dir: Path) -> tuple[Prepared, list[Object]]:
     """The objects as they can be had without a cluster. Raises InventoryError where one would be needed."""
     prepared = prepare(inventory, base_dir)
+    problems = list(without_keys(prepared.stack, prepared.dialect))
+    if problems:
+        raise InventoryError(problems)
     without_clock = Facts(files=prepared.facts.files)
     return prepared, render(prepared.stack, without_clock)
 
@@ -108,11 +125,11 @@ def converge(inventory: Mapping[str, Any], settings: Settings) -> Outcome:
 
 def remove(inventory: Mapping[str, Any], settings: Settings) -> Outcome:
     """Deletes everything of the stack and nothing else, its CA and its record last."""
-    from .engine.apply import raise_errors  # noqa: PLC0415
-    from .engine.plan import plan_removal  # noqa: PLC0415
-    from .engine.prune import forget, prune  # noqa: PLC0415
-    from .engine.snapshot import observe  # noqa: PLC0415
-    from .state import release  # noqa: PLC0415
+    from .engine.apply import raise_errors
+    from .engine.plan import plan_removal
+    from .engine.prune import forget, prune
+    from .engine.snapshot import observe
+    from .state import release
 
     stack = model.load(inventory)
     api, owner = connect_to(stack), owner_of(stack)
@@ -138,8 +155,8 @@ class _Run:
         self.apply = prepared.stack.ingress_apply
 
     def converge(self) -> Outcome:
-        from .engine.plan import plan  # noqa: PLC0415
-        from .state import release  # noqa: PLC0415
+        from .engine.plan import plan
+        from .state import release
 
         record = release.load(self.api, self.owner)
         objects, facts, seen = self._render(record)
@@ -153,9 +170,9 @@ class _Run:
         return Outcome(self.stack, changes, self.findings, revision=revision, calls=dict(self.api.calls))
 
     def _render(self, record: Release | None) -> tuple[list[Object], Facts, Snapshot]:
-        from .engine.ownership import own  # noqa: PLC0415
-        from .engine.plan import intact  # noqa: PLC0415
-        from .engine.snapshot import complete, observe  # noqa: PLC0415
+        from .engine.ownership import own
+        from .engine.plan import intact
+        from .engine.snapshot import complete, observe
 
         seen = observe(self.api, self.owner, record)
         facts = existing_secrets(self.api, self.stack, self.dialect, self.local)
@@ -166,7 +183,7 @@ class _Run:
         return objects, facts, complete(self.api, seen, objects, record)
 
     def _preview(self, changes: ChangeSet, record: Release | None) -> ChangeSet:
-        from .engine.apply import preview  # noqa: PLC0415
+        from .engine.apply import preview
 
         force, recreate = self.apply.force_conflicts, self.apply.recreate
         return preview(self.api, changes, record, force_conflicts=force, recreate=recreate)
@@ -174,9 +191,9 @@ class _Run:
     def _carry_out(
         self, objects: list[Object], changes: ChangeSet, record: Release | None, facts: Facts
     ) -> tuple[ChangeSet, int]:
-        from .engine.apply import apply, raise_errors  # noqa: PLC0415
-        from .engine.prune import prune  # noqa: PLC0415
-        from .state import release  # noqa: PLC0415
+        from .engine.apply import apply, raise_errors
+        from .engine.prune import prune
+        from .state import release
 
         pending = release.begin(self.api, self.owner, record, changes, who=_who(), extras=self._extras(facts))
         ready = False
@@ -201,7 +218,7 @@ class _Run:
         return changes, pending.revision
 
     def _wait(self, objects: list[Object]) -> None:
-        from .engine.wait import wait  # noqa: PLC0415
+        from .engine.wait import wait
 
         exposes = self.stack.controller.exposes
         addressed = any(self.dialect.ingress_gets_address(expose) for expose in exposes)
@@ -228,6 +245,3 @@ def _who() -> str:
     except (KeyError, OSError):
         user = "unknown"
     return f"{user}@{platform.node()}"
-
-
-__all__ = ["IngresskitError", "Outcome", "Prepared", "Settings", "WaitError", "converge", "prepare", "remove", "render_offline"]

@@ -21,6 +21,7 @@ API_VERSIONS = {
     "RoleBinding": "rbac.authorization.k8s.io/v1",
     "PodDisruptionBudget": "policy/v1",
     "HorizontalPodAutoscaler": "autoscaling/v2",
+    "Certificate": "cert-manager.io/v1",
 }
 
 # https://kubernetes.io/docs/concepts/security/pod-security-standards/#restricted

@@ -42,7 +42,7 @@ def local_facts(stack: Stack, base_dir: Path) -> Facts:
 
 def existing_secrets(api: Api, stack: Stack, dialect: IngressController, facts: Facts) -> Facts:
     """The facts with every Secret that the inventory refers to: its certificate, never its key."""
-    places = {(use.namespace, use.secret) for use in uses_of(stack, dialect) if use.source.kind == "secret"}
+    places = {(use.namespace, use.secret) for use in uses_of(stack, dialect) if use.source.kind in ("secret", "issuer")}
     found = {place: _existing(api.get(_secret_ref(*place))) for place in sorted(places)}
     return replace(facts, secrets=found)
 
@@ -67,7 +67,7 @@ def certificate_facts(
         return facts
     authority = _load_authority(api, seen.owner)
     if authority is None and may_create and facts.now is not None:
-        from . import tls  # noqa: PLC0415 - cryptography is loaded only where certificates are made
+        from . import tls  # cryptography is loaded only where certificates are made
 
         authority = tls.new_authority(stack.name, facts.now)
     return replace(facts, authority=authority, authority_certificate=authority.certificate if authority else None)
@@ -77,7 +77,7 @@ def save_authority(api: Api, owner: Owner, facts: Facts) -> None:
     """Keeps a CA made in this run in the state namespace; one that is there already is left alone."""
     if facts.authority is None or _load_authority(api, owner) is not None:
         return
-    from .engine.ownership import MANAGED_BY, MANAGER, STACK  # noqa: PLC0415 - not needed without a cluster
+    from .engine.ownership import MANAGED_BY, MANAGER, STACK  # not needed without a cluster
 
     labels = {MANAGED_BY: MANAGER, STACK: owner.stack}
     data = {"tls.crt": facts.authority.certificate, "tls.key": facts.authority.key}

@@ -52,7 +52,7 @@ class IngressModule(AnsibleModule):  # type: ignore[misc]
 def run(module: IngressModule, work: Work) -> None:
     """Calls ``work`` and leaves with its result; an expected error becomes the task's message, a line for each problem."""
     try:
-        from .errors import IngresskitError, InventoryError  # noqa: PLC0415 - so that a missing library is told below
+        from .errors import IngresskitError, InventoryError  # so that a missing library is told below
 
         try:
             module.leave(**work(module))
@@ -78,7 +78,9 @@ def outcome_result(module: IngressModule, outcome: Outcome) -> dict[str, Any]:
         "summary": changes.summary(),
         "revision": outcome.revision,
         "ingresskit_changes": changes.messages() + outcome.notes,
-        "objects": [{"object": str(change.ref), "action": change.action, "reason": change.reason} for change in changes],
+        "objects": [
+            {"object": str(change.ref), "action": change.action, "reason": change.reason} for change in changes
+        ],
         "api_calls": dict(outcome.calls),
     }
     if module.wants_diff:

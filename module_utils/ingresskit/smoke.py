@@ -26,10 +26,10 @@ def smoke(inventory: Mapping[str, Any], base_dir: Path) -> tuple[SmokeReport, st
 
     A failed route is in the report, not raised. Raises InventoryError or ClusterError where nothing could be asked.
     """
-    from .api.exposure import find_target  # noqa: PLC0415 - not needed to load the module
-    from .api.facts import test_doubles  # noqa: PLC0415
-    from .probe import run  # noqa: PLC0415
-    from .probe.tls import days_left  # noqa: PLC0415
+    from .api.exposure import find_target  # not needed to load the module
+    from .api.facts import test_doubles
+    from .probe import run
+    from .probe.tls import days_left
 
     prepared = prepare(inventory, base_dir)
     stack, dialect = prepared.stack, prepared.dialect
@@ -71,13 +71,13 @@ def _given(stack: Stack, dialect: IngressController, facts: Facts) -> Iterator[s
                 yield facts.files[str(use.source.cert_file)].decode()
             case "inline":
                 yield use.source.cert
-            case "secret":
+            case "secret" | "issuer":
                 secret = facts.secrets.get((use.namespace, use.secret))
                 yield secret.certificate if secret else None
 
 
 def _authority(api: KubeApi, stack: Stack) -> str | None:
-    from .state import release  # noqa: PLC0415
+    from .state import release
 
     record = release.load(api, owner_of(stack))
     return record.extras.get(AUTHORITY) if record else None

@@ -124,21 +124,25 @@ class Options(Model):
 
     ssl_redirect: Annotated[
         SslRedirect | None,
-        BeforeValidator(_redirect_short),
-        Field(json_schema_extra={"anyOf": [{"type": "boolean"}, {"$ref": "#/$defs/SslRedirect"}, {"type": "null"}]}),
+        BeforeValidator(_redirect_short, json_schema_input_type=bool | SslRedirect | None),
+        Field(description="Redirect HTTP to HTTPS; on where TLS is set."),
     ] = None
-    hsts: Hsts | None = None
-    rewrite: Rewrite | None = None
-    regex: bool | None = None
-    affinity: Affinity | None = None
-    rate_limit: RateLimit | None = None
-    body_size: Size | None = None
-    timeouts: Timeouts | None = None
-    backend_protocol: Literal["HTTP", "HTTPS", "GRPC", "WS"] | None = None
-    ssl_passthrough: bool | None = None
-    basic_auth: BasicAuth | None = None
-    allow: list[Cidr] | None = None
-    cors: Cors | None = None
-    canary: Canary | None = None
-    redirect: Redirect | None = None
-    headers: HeaderChanges | None = None
+    hsts: Annotated[Hsts | None, Field(description="Strict-Transport-Security.")] = None
+    rewrite: Annotated[Rewrite | None, Field(description="Another path for the backend.")] = None
+    regex: Annotated[bool | None, Field(description="Paths are regular expressions.")] = None
+    affinity: Annotated[Affinity | None, Field(description="A client stays with its Pod, by cookie.")] = None
+    rate_limit: Annotated[RateLimit | None, Field(description="Requests a second for one client.")] = None
+    body_size: Annotated[Size | None, Field(description="Largest request body, such as 8m; 0 for no limit.")] = None
+    timeouts: Annotated[Timeouts | None, Field(description="Towards the backend, in seconds.")] = None
+    backend_protocol: Annotated[
+        Literal["HTTP", "HTTPS", "GRPC", "WS"] | None, Field(description="What the backend speaks.")
+    ] = None
+    ssl_passthrough: Annotated[bool | None, Field(description="TLS ends at the backend.")] = None
+    basic_auth: Annotated[BasicAuth | None, Field(description="User and password.")] = None
+    allow: Annotated[list[Cidr] | None, Field(description="Only clients of these networks.")] = None
+    cors: Annotated[Cors | None, Field(description="Cross-origin requests.")] = None
+    canary: Annotated[Canary | None, Field(description="A share of the requests to another backend; paths only.")] = (
+        None
+    )
+    redirect: Annotated[Redirect | None, Field(description="Answer with a redirect.")] = None
+    headers: Annotated[HeaderChanges | None, Field(description="Headers to set or remove.")] = None

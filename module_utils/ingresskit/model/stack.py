@@ -60,14 +60,26 @@ class Smoke(Model):
 class Stack(Model):
     """One Ingress stack as the inventory describes it; every key is a variable of the play."""
 
-    ingress_cluster: Cluster = Cluster()
-    ingress_stack_name: DnsLabel = "edge"
-    ingress_apply: Apply = Apply()
-    ingress_controller: Controller = Controller()
-    ingress_apps: dict[DnsLabel, App] = {}
-    ingress_hosts: dict[HostName, HostOwner] = {}
-    ingress_extra_objects: list[dict[str, Any]] = []
-    ingress_smoke: Smoke = Smoke()
+    ingress_cluster: Annotated[Cluster, Field(description="Which cluster, and where the stack keeps its record.")] = (
+        Cluster()
+    )
+    ingress_stack_name: Annotated[
+        DnsLabel, Field(description="Owner of everything applied; one cluster may hold several stacks.")
+    ] = "edge"
+    ingress_apply: Annotated[Apply, Field(description="How changes are brought to the cluster.")] = Apply()
+    ingress_controller: Annotated[Controller, Field(description="The Ingress controller and its exposure.")] = (
+        Controller()
+    )
+    ingress_apps: Annotated[
+        dict[DnsLabel, App], Field(description="Apps by name: hosts, paths, backends, workloads.")
+    ] = {}
+    ingress_hosts: Annotated[
+        dict[HostName, HostOwner], Field(description="Who owns a host that several apps share.")
+    ] = {}
+    ingress_extra_objects: Annotated[
+        list[dict[str, Any]], Field(description="Manifests to apply, own and prune with the stack.")
+    ] = []
+    ingress_smoke: Annotated[Smoke, Field(description="How the routes are proven after an install.")] = Smoke()
 
     @property
     def name(self) -> str:

@@ -103,3 +103,4 @@ class SmokeReport:
     controller: str = ""  # e.g. "nginx 5.5.4"
     days_left: tuple[tuple[str, int], ...] = field(default=())  # host -> days its certificate is still valid
     ca_file: str | None = None
+    seconds: float = 0.0  # from the first request to the last verdict; 0: not measured

@@ -41,7 +41,7 @@ def _files(use: CertificateUse, facts: Facts) -> Iterator[Finding]:
 def _pair(
     use: CertificateUse, cert: bytes, key: bytes, now: datetime | None, at: str, key_at: str
 ) -> Iterator[Finding]:
-    from .. import tls  # noqa: PLC0415 - cryptography is loaded only where there are certificates to look at
+    from .. import tls  # cryptography is loaded only where there are certificates to look at
 
     try:
         tls.inspect(cert)
@@ -56,7 +56,7 @@ def _pair(
 
 
 def _served(use: CertificateUse, certificate: str, now: datetime | None, at: str) -> Iterator[Finding]:
-    from .. import tls  # noqa: PLC0415
+    from .. import tls
 
     info = tls.inspect(certificate)
     if use.path != "ingress_controller.default_tls":

@@ -8,7 +8,6 @@ from ..controllers import IngressController
 from ..controllers.base import NOT_YET, option_levels, set_options
 from ..model.controller import Controller
 from ..model.stack import Stack
-from ..render.files import tls_sources
 from .finding import Finding, error
 
 SUPPORTED_OPTIONS = ("ssl_redirect",)
@@ -45,9 +44,6 @@ def _stack_keys(stack: Stack) -> Iterator[str]:
         yield "ingress_apply.verify"
     if stack.ingress_apply.lock_wait:
         yield "ingress_apply.lock_wait"
-    for path, source in tls_sources(stack):
-        if source.issuer is not None:
-            yield f"{path}.issuer"
     for name, app in stack.apps.items():
         for host, rules in app.hosts.items():
             if host == "*" and rules.tls is not None:

@@ -33,6 +33,8 @@ def tls_secrets(stack: Stack, dialect: IngressController, facts: Facts) -> Itera
                 yield _secret(use, pair)
             case "inline":
                 yield _secret(use, KeyPair(str(use.source.cert), str(use.source.key)))
+            case "issuer":
+                yield _certificate(use)
             case "self_signed":
                 yield _issued(use, facts)
 
@@ -47,7 +49,7 @@ def _kept(use: CertificateUse, facts: Facts) -> KnownCertificate | None:
     known = facts.known.get((use.namespace, use.secret))
     if known is None or facts.now is None or facts.authority_certificate is None:
         return None
-    from .. import tls  # noqa: PLC0415 - cryptography is loaded only where certificates are made
+    from .. import tls  # cryptography is loaded only where certificates are made
 
     same = known.inputs == tls.inputs_hash(use.hosts, facts.authority_certificate)
     return known if same and not tls.due(datetime.fromisoformat(known.not_after), facts.now) else None
@@ -62,11 +64,34 @@ def _issued(use: CertificateUse, facts: Facts) -> Object:
         if use.path == "ingress_controller.default_tls":
             how = f"the page for unknown hosts needs a default certificate; set ingress_controller.default_tls: {how}"
         raise InventoryError([Problem(use.path, f"self_signed needs a cluster, where the stack's CA is kept: {how}")])
-    from .. import tls  # noqa: PLC0415
+    from .. import tls
 
     pair = tls.issue(facts.authority, use.hosts, facts.now)
     end = tls.inspect(pair.certificate).not_after.isoformat()
     return _secret(use, pair, {INPUTS: tls.inputs_hash(use.hosts, facts.authority.certificate), NOT_AFTER: end})
+
+
+def _certificate(use: CertificateUse) -> Object:
+    """cert-manager's request for a certificate (cert-manager.io/docs/usage/certificate); it makes the Secret."""
+    spec = {
+        "secretName": use.secret,
+        "dnsNames": list(use.hosts),
+        "issuerRef": {"group": "cert-manager.io", "kind": "Issuer", "name": use.source.issuer},
+        "privateKey": {"algorithm": "ECDSA", "size": 256, "rotationPolicy": "Always"},
+    }
+    return manifest("Certificate", use.secret, use.namespace, spec=spec)
+
+
+def without_keys(stack: Stack, dialect: IngressController) -> Iterator[Problem]:
+    """A problem for each certificate whose private key would stand in rendered files."""
+    for use in uses_of(stack, dialect):
+        if use.source.kind in ("files", "inline", "self_signed"):
+            why = (
+                "is made from the stack's CA, which a cluster keeps"
+                if use.source.self_signed
+                else "would put its key there"
+            )
+            yield Problem(use.path, f"rendered files hold no private key, and this source {why}: use secret or issuer")
 
 
 def _secret(use: CertificateUse, pair: KeyPair | None, annotations: dict[str, str] | None = None) -> Object:

@@ -1,0 +1,87 @@
+#!/usr/bin/python
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: ingress_info
+short_description: Tell what a stack holds in the cluster
+version_added: 0.1.0
+description:
+  - Reads the release record of a stack, the address of its controller and its CA. Changes nothing.
+options:
+  inventory:
+    description:
+      - The variables of the stack. V(ingress_stack_name) and V(ingress_cluster) are enough for the record;
+        V(ingress_controller) is needed to find its address.
+    type: dict
+    required: true
+  base_dir:
+    description: Folder from which relative file names of the inventory are meant.
+    type: path
+    default: .
+attributes:
+  check_mode:
+    support: full
+    description: Changes nothing, so it runs as usual.
+  diff_mode:
+    support: none
+requirements:
+  - pydantic >= 2.11
+  - kubernetes >= 32
+author:
+  - The ingresskit authors (@ingresskit)
+seealso:
+  - module: ingress_stack
+"""
+
+EXAMPLES = r"""
+- name: Where is the stack, and what does it hold?
+  ingress_info:
+    inventory: {ingress_stack_name: edge}
+  register: edge
+
+- name: Keep its CA for clients
+  ansible.builtin.copy:
+    content: "{{ edge.ca_certificate }}"
+    dest: ca.crt
+    mode: "0644"
+"""
+
+RETURN = r"""
+installed:
+  description: Whether the cluster has a release of the stack.
+  returned: success
+  type: bool
+release:
+  description: The last release; revision, time, who, result, and the objects it holds.
+  returned: when installed
+  type: dict
+target:
+  description: Address and ports at which the controller is reached, and how they were found; absent where it is not exposed.
+  returned: when installed
+  type: dict
+  sample: {"address": "127.0.0.1", "http_port": 30080, "https_port": 30443, "note": "NodePort"}
+ca_certificate:
+  description: The stack's CA as PEM, null where it issues no certificate.
+  returned: when installed
+  type: str
+"""
+
+from typing import Any
+
+from ..module_utils.ingresskit.shell import INVENTORY_SPEC, IngressModule, run
+
+
+def work(module: IngressModule) -> dict[str, Any]:
+    from ..module_utils.ingresskit.info import info
+
+    return {"changed": False, **info(module.inventory)}
+
+
+def main() -> None:
+    run(IngressModule(INVENTORY_SPEC), work)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,38 @@
+"""What a stack holds in the cluster, as a plain value."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict
+from typing import Any
+
+from . import model
+from .controllers import controller_for
+from .converge import connect_to, owner_of
+from .errors import ClusterError
+from .observe import AUTHORITY
+
+
+def info(inventory: Mapping[str, Any]) -> dict[str, Any]:
+    """Release record, address and CA of a stack. Raises InventoryError or ClusterError."""
+    from .api.exposure import find_target  # not needed to load the module
+    from .state import release
+
+    stack = model.load(inventory)
+    api = connect_to(stack)
+    record = release.load(api, owner_of(stack))
+    if record is None:
+        return {"installed": False}
+    dialect, expose = controller_for(stack.controller), stack.controller.exposes[0]
+    place = {"namespace": dialect.namespace(stack.controller), "service": dialect.service_name(stack.controller)}
+    try:
+        target = asdict(find_target(api, type=expose.type, address=expose.address, **place))
+    except ClusterError:
+        target = None
+    shown = {"revision": record.revision, "time": record.time, "who": record.who, "result": record.result}
+    return {
+        "installed": True,
+        "release": {**shown, "objects": sorted(str(ref) for ref in record.objects)},
+        "target": target,
+        "ca_certificate": record.extras.get(AUTHORITY),
+    }

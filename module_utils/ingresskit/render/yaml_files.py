@@ -1,0 +1,56 @@
+"""Rendered objects as YAML files: one for each, byte-identical from run to run."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+
+import yaml
+
+from ..manifests import Object
+
+HEADER = "# Rendered by ingresskit: change the inventory, not this file.\n"
+_Dumper = getattr(yaml, "CSafeDumper", yaml.SafeDumper)
+
+
+class _Plain(_Dumper):  # type: ignore[misc, valid-type]
+    """Without anchors: two equal lists in one object are written out twice."""
+
+    def ignore_aliases(self, data: object) -> bool:
+        return True
+
+
+def to_files(objects: Iterable[Object]) -> dict[str, str]:
+    """File name -> text. Objects of a namespace stand in its folder, the others in ``cluster``."""
+    return {_name(each): HEADER + to_text(each) for each in objects}
+
+
+def to_text(obj: Object) -> str:
+    """One object as YAML, keys in the order of the object."""
+    return yaml.dump(obj, Dumper=_Plain, sort_keys=False, allow_unicode=True, width=1000)
+
+
+def _name(obj: Object) -> str:
+    metadata = obj["metadata"]
+    return f"{metadata.get('namespace', 'cluster')}/{obj['kind'].lower()}-{metadata['name'].replace(':', '-')}.yaml"
+
+
+def present_files(folder: Path) -> dict[str, str]:
+    """What an earlier render has left in ``folder``: only files that carry our header."""
+    found = {}
+    for path in sorted(folder.glob("*/*.yaml")):
+        text = path.read_text(encoding="utf-8", errors="replace")
+        if text.startswith(HEADER):
+            found[path.relative_to(folder).as_posix()] = text
+    return found
+
+
+def write_files(folder: Path, files: Mapping[str, str], before: Mapping[str, str]) -> None:
+    """Brings ``folder`` from ``before`` to ``files``; what is not ours stays."""
+    for name, text in files.items():
+        if before.get(name) != text:
+            path = folder / name
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(text, encoding="utf-8")
+    for name in before.keys() - files.keys():
+        (folder / name).unlink()

@@ -1,0 +1,204 @@
+"""Writes what is derived from the model: the role's argument_specs and defaults, the JSON Schema, the variable reference.
+
+``python -m tools.generate`` writes them, ``--check`` fails where a file is out of date. The model is the one source.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from module_utils.ingresskit.model.layers import LAYERED
+from module_utils.ingresskit.model.stack import Stack
+
+ROOT = Path(__file__).resolve().parent.parent
+NOTE = "Generated from module_utils/ingresskit/model by `make generate`: change it there."
+ENTRY_POINTS = {
+    "main": "Bring the stack to the cluster and prove every route",
+    "preflight": "Check the inventory before anything is sent",
+    "smoke": "Prove every route, changing nothing",
+    "render": "Render the stack to files, without a cluster",
+    "drift": "Tell what differs from the inventory, changing nothing",
+    "teardown": "Remove what the stack created, and nothing else",
+}
+Schema = dict[str, Any]
+
+
+def json_schema() -> Schema:
+    """The contract for editors: short forms and layers are known, misspelt ``ingress_`` variables are refused."""
+    schema = Stack.model_json_schema(by_alias=True)
+    known = "|".join(name.removeprefix("ingress_") for name in Stack.model_fields)
+    layered = "|".join(name.removeprefix("ingress_") for name in LAYERED)
+    schema |= {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "title": "Inventory of an Ingress stack",
+        "description": f"Variables of ingresskit in an Ansible inventory. {NOTE}",
+        "additionalProperties": True,  # other variables of the host are nobody's business
+        "patternProperties": {
+            rf"^ingress_({layered})__.+$": {"type": "object"},
+            rf"^ingress_(?!({known})$)(?!({layered})__.)": False,
+        },
+    }
+    return schema
+
+
+def variables(schema: Schema) -> Iterator[tuple[str, Schema]]:
+    """(name, its schema with the reference followed) of every variable of the contract."""
+    for name, field in schema["properties"].items():
+        yield name, {**_follow(schema, field), **field}
+
+
+def argument_specs(schema: Schema) -> str:
+    """meta/argument_specs.yml: only names and types; what is inside is validated by the model, which names the key."""
+    options = {
+        name: {
+            "type": {"object": "dict", "array": "list", "string": "str"}[field["type"]],
+            **({"elements": "dict"} if field["type"] == "array" else {}),
+            "description": _sentence(field.get("description", "")),
+        }
+        for name, field in variables(schema)
+    }
+    specs = {entry: {"short_description": text, "options": options} for entry, text in ENTRY_POINTS.items()}
+    return f"---\n# {NOTE}\n" + _yaml({"argument_specs": specs})
+
+
+def defaults(schema: Schema) -> str:
+    """defaults/main.yml: argument_specs do not apply defaults, and the model fills in what is inside."""
+    empty = {name: field.get("default") if field["type"] == "string" else _empty(field) for name, field in variables(schema)}
+    return f"---\n# {NOTE}\n" + _yaml(empty)
+
+
+def reference(schema: Schema) -> str:
+    """docs/reference/inventory.md: every key with type, default and meaning."""
+    lines = ["# Inventory reference", "", f"<!-- {NOTE} -->", ""]
+    lines.append("Every key of the contract. `…` stands for a name you choose; a key without a default is off when absent.")
+    for name, field in variables(schema):
+        lines += ["", f"## {name}", "", _sentence(field.get("description", "")), ""]
+        rows = list(_rows(schema, field, "", ()))
+        if rows:
+            lines += ["| key | type | default | meaning |", "|---|---|---|---|"]
+            lines += [f"| `{key}` | {kind} | {default} | {text} |" for key, kind, default, text in rows]
+    return "\n".join(lines) + "\n"
+
+
+def _rows(schema: Schema, field: Schema, prefix: str, seen: tuple[str, ...]) -> Iterator[tuple[str, str, str, str]]:
+    for part, inner in _members(schema, field):
+        key = f"{prefix}{part}"
+        kind = _kind(schema, inner)
+        default = f"`{json.dumps(inner['default'])}`" if inner.get("default") not in (None, {}, []) else ""
+        text = _sentence(inner.get("description", "")).replace("|", "\\|").replace("\n", " ")
+        yield key, kind, "" if len(default) > 60 else default, text
+        names = tuple(_references(inner))
+        if not set(names) & set(seen):
+            yield from _rows(schema, inner, f"{key}.", (*seen, *names))
+
+
+def _members(schema: Schema, field: Schema) -> Iterator[tuple[str, Schema]]:
+    for option in _alternatives(schema, field):
+        for name, inner in option.get("properties", {}).items():
+            yield name, {**_described(schema, inner), **inner}
+        values = option.get("additionalProperties")
+        if isinstance(values, dict) and any("properties" in each for each in _alternatives(schema, values)):
+            yield "…", values
+        items = option.get("items")
+        if isinstance(items, dict) and any("properties" in each for each in _alternatives(schema, items)):
+            yield "[…]", items
+
+
+def _described(schema: Schema, field: Schema) -> Schema:
+    found = [option.get("description") for option in _alternatives(schema, field) if option.get("description")]
+    return {"description": found[0]} if found and "description" not in field else {}
+
+
+def _alternatives(schema: Schema, field: Schema) -> Iterator[Schema]:
+    field = _follow(schema, field)
+    options = field.get("anyOf") or field.get("oneOf")
+    if options is None:
+        yield field
+    else:
+        for option in options:
+            yield from _alternatives(schema, option)
+
+
+def _follow(schema: Schema, field: Schema) -> Schema:
+    while "$ref" in field:
+        field = schema["$defs"][field["$ref"].rpartition("/")[2]]
+    return field
+
+
+def _references(field: Schema) -> Iterator[str]:
+    if "$ref" in field:
+        yield field["$ref"]
+    for option in (*field.get("anyOf", ()), *field.get("oneOf", ())):
+        yield from _references(option)
+    for key in ("items", "additionalProperties"):
+        if isinstance(field.get(key), dict):
+            yield from _references(field[key])
+
+
+def _kind(schema: Schema, field: Schema) -> str:
+    names = []
+    for option in _alternatives(schema, field):
+        if "enum" in option or "const" in option:
+            names += [f"`{value}`" for value in option.get("enum", [option.get("const")])]
+        elif option.get("type") != "null":
+            kind = option.get("type", "any")
+            names += [{"object": "mapping", "array": "list"}.get(each, each) for each in (kind if isinstance(kind, list) else [kind])]
+    return " or ".join(dict.fromkeys(names))
+
+
+def _empty(field: Schema) -> Any:
+    return [] if field["type"] == "array" else {}
+
+
+def _sentence(text: str) -> str:
+    return text.strip().replace("``", "`")
+
+
+def _yaml(data: Any) -> str:
+    return yaml.dump(data, Dumper=_Plain, sort_keys=False, width=1000, allow_unicode=True)
+
+
+class _Plain(yaml.SafeDumper):
+    """Lists indented below their key (yamllint), no anchors."""
+
+    def ignore_aliases(self, data: object) -> bool:
+        return True
+
+    def increase_indent(self, flow: bool = False, indentless: bool = False) -> None:
+        super().increase_indent(flow, False)
+
+
+def outputs() -> dict[str, str]:
+    """File name below the project's root -> its content."""
+    schema = json_schema()
+    return {
+        "docs/schema/inventory.json": json.dumps(schema, indent=2) + "\n",
+        "docs/reference/inventory.md": reference(schema),
+        "roles/ingress/meta/argument_specs.yml": argument_specs(schema),
+        "roles/ingress/defaults/main.yml": defaults(schema),
+    }
+
+
+def main() -> int:
+    check = "--check" in sys.argv[1:]
+    stale = []
+    for name, text in outputs().items():
+        path = ROOT / name
+        if not path.exists() or path.read_text() != text:
+            stale.append(name)
+            if not check:
+                path.parent.mkdir(parents=True, exist_ok=True)
+                path.write_text(text)
+    for name in stale:
+        print(f"{name}: {'out of date, run `make generate`' if check else 'written'}")
+    return int(check and bool(stale))
+
+
+if __name__ == "__main__":
+    sys.exit(main())
