@@ -1,0 +1,90 @@
+# `make help` lists the targets. A laptop and CI run the same commands.
+SHELL := /bin/bash
+.SHELLFLAGS := -eu -o pipefail -c
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+
+CONTROLLER ?= nginx
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+READY := $(VENV)/.ready
+PLAYBOOK := $(BIN)/ansible-playbook
+export PATH := $(CURDIR)/$(BIN):$(PATH)
+
+.PHONY: help
+help: ## This list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+$(READY): requirements.lock
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+	  { echo "ingresskit needs Python 3.11 or newer; $(PYTHON) is older. Run: make $(MAKECMDGOALS) PYTHON=python3.11"; exit 1; }
+	@echo "installing the locked dependencies into $(VENV)"
+	@$(PYTHON) -m venv $(VENV) || \
+	  { echo "Python's venv module is missing. On Debian and Ubuntu run: apt-get install python3-venv"; exit 1; }
+	@$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
+	@touch $@
+
+.PHONY: setup
+setup: $(READY) ## The virtual environment with the locked dependencies
+
+.PHONY: cluster
+cluster: $(READY) ## The local kind cluster with its images
+	@$(BIN)/python -m testbed up --controller $(CONTROLLER)
+
+.PHONY: demo
+demo: cluster ## The cafe over verified TLS on the local cluster; CONTROLLER=traefik for Traefik
+	@$(PLAYBOOK) site.yml -i inventories/kind -e '{"ingress_controller__demo": {"kind": "$(CONTROLLER)"}}'
+
+.PHONY: test
+test: lint unit cluster-test molecule ## Everything CI runs: lint, types, unit, golden, cluster tests, molecule
+
+.PHONY: lint
+lint: $(READY) ## ruff, mypy, yamllint, ansible-lint, generated files up to date
+	@ruff check .
+	@ruff format --check .
+	@mypy
+	@yamllint --strict .
+	@ansible-lint --offline
+	@python -m tools.generate --check
+
+.PHONY: unit
+unit: $(READY) ## Unit and golden tests: no cluster needed
+	@pytest tests/unit tests/golden
+
+.PHONY: cluster-test
+cluster-test: cluster-images ## Tests on the local cluster
+	@pytest tests/cluster -m "not slow"
+
+.PHONY: cluster-images
+cluster-images: $(READY)
+	@python -m testbed up --controller nginx
+	@python -m testbed load --controller traefik
+
+.PHONY: molecule
+molecule: cluster-images ## molecule test, on the same cluster
+	@molecule test
+
+.PHONY: test-long
+test-long: test ## What is too slow for every change, too
+	@pytest tests -m slow
+
+.PHONY: generate
+generate: $(READY) ## Argument specs, JSON Schema and reference, from the model
+	@python -m tools.generate
+
+.PHONY: format
+format: $(READY) ## Format and sort
+	@ruff check --fix-only --quiet . && ruff format --quiet .
+
+.PHONY: lock
+lock: ## requirements.lock anew, from requirements-dev.in
+	@$(PYTHON) -m venv .cache/uv && .cache/uv/bin/pip install --quiet uv
+	@.cache/uv/bin/uv pip compile --quiet --universal --generate-hashes --python-version 3.11 --no-header \
+	  --no-emit-index-url --no-emit-find-links --upgrade -o requirements.lock requirements-dev.in
+
+.PHONY: clean
+clean: ## What the project created: cluster, images, environment, artifacts; nothing else
+	@if [ -x $(BIN)/python ]; then $(BIN)/python -m testbed clean --cache; fi
+	@rm -rf $(VENV) .ansible .cache .mypy_cache .pytest_cache .ruff_cache artifacts
+	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
