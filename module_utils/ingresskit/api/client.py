@@ -132,8 +132,8 @@ def connect(kubeconfig: str | None, context: str | None, *, timeout: float, work
     ``timeout``: seconds from now under which failing calls are retried. ``workers``: how many calls run at once.
     Raises ClusterError with one line that names the key and the remedy.
     """
-    from .kubeconfig import resolve  # noqa: PLC0415  start-up of what needs no cluster stays lean
-    from .transport import Transport  # noqa: PLC0415
+    from .kubeconfig import resolve
+    from .transport import Transport
 
     api = KubeApi(Transport(resolve(kubeconfig, context), timeout=timeout, workers=workers))
     api.check()
@@ -312,7 +312,7 @@ class _KubeWatch:
         self._closed = False
 
     def __iter__(self) -> Iterator[Event]:
-        from urllib3.exceptions import HTTPError  # noqa: PLC0415
+        from urllib3.exceptions import HTTPError
 
         try:
             for line in self._response:

@@ -186,7 +186,7 @@ class AuthProvider(Credentials):
         return True
 
     def _load(self) -> _Configuration:
-        from kubernetes import client, config  # noqa: PLC0415  slow to import and hardly ever needed
+        from kubernetes import client, config
 
         context = {"name": "x", "context": {"cluster": "x", "user": "x"}}
         document = {

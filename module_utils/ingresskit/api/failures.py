@@ -76,8 +76,9 @@ class Invalid(ApiError):
 
 
 _UNAUTHORIZED = "ingress_cluster.context: the API server refuses its credentials: log in again or name another context"
-    "ingress_cluster.context: the API server refuses the credentials of this context: log in or name another"
-)
+# How a server-side apply names the object before it says what is wrong, and how it prints the value it met.
+_TYPED = re.compile(r"failed to create typed (patch|live) object \([^)]*\): ")
+_VALUE = re.compile(r"&value\.valueUnstructured\{Value:(.*?)\}")
 # What validation says of fields that cannot change (k8s.io/apimachinery/pkg/api/validation and the kinds' own words).
 _IMMUTABLE = re.compile(r"immutable|may not change once set|cannot change roleRef|updates to \w+ spec .*are forbidden")
 # k8s.io/apiserver: responsewriters/errors.go, forbiddenMessage
@@ -96,7 +97,8 @@ def failure(status: int, body: Mapping[str, Any], subject: str) -> ApiError:
     said = f"{subject}: {text or reason or f'the API server answered {status}'}"
     if status == 409:
         return _conflict(said, body, reason)
-    if status in (400, 413, 415, 422) or "failed to create typed patch object" in text:
+    if status in (400, 413, 415, 422) or _TYPED.search(text):
+        said = _VALUE.sub(r"\1", _TYPED.sub("", said))
         return Invalid(said, status, reason, immutable=bool(_IMMUTABLE.search(text)))
     said = {401: _UNAUTHORIZED, 403: _denied(text) or said}.get(status, said)
     kinds = {401: Unauthorized, 403: Forbidden, 404: NotFound, 410: Gone}

@@ -2,25 +2,38 @@
 
 The order of calls, as the driver makes them:
 
-    api = connect(kubeconfig, context, timeout=300)              # api.client
+    api = connect(kubeconfig, context, timeout=300)              # api.client: 1 GET
     owner = Owner(stack_name, state_namespace)                   # engine.ownership
     record = release.load(api, owner)                            # state.release: 1 GET
     seen = observe(api, owner, record)                           # engine.snapshot: 1 LIST per kind
-    keep = intact(seen, record)                                  # engine.plan: generated Secrets that need no new data
-    objects = own(render(stack, facts, keep), stack_name, state_namespace)
+    keep = intact(seen, record)                                  # engine.plan: generated Secrets that may stay
+    objects = own(render(stack, facts, keep), stack_name, state_namespace)     # engine.ownership
     seen = complete(api, seen, objects, record)                  # no call where there are no new names
     changes = plan(objects, seen, record, force_conflicts=...)
     changes.raise_conflicts()
+    changes = spare(api, changes)                                # engine.prune: Namespaces in use stay
     if check_mode:
-        changes = preview(api, changes, record)                  # engine.apply: dryRun=All
-    elif changes.changed:
-        pending = release.begin(api, owner, record, changes, who=..., extras={...})        # write ahead
-        changes = apply(api, changes, record)
-        if not changes.errors: wait(api, objects, owner, timeout=...); changes = prune(api, changes)
-        release.finish(api, owner, pending, changes, ready=True)
+        changes = preview(api, changes, record)                  # engine.apply: the server's dry run
         raise_errors(changes)
+    elif changes.changed:
+        pending = release.begin(api, owner, record, changes, who=..., extras={...})     # written ahead
+        changes = apply(api, changes, record, diff=...)
+        try:
+            raise_errors(changes)
+            wait(api, objects, owner, timeout=...)               # also where the last result was not "deployed"
+            changes = prune(api, changes, diff=...)
+            raise_errors(changes)
+        except IngresskitError:
+            release.finish(api, owner, pending, changes, ready=False)
+            raise
+        release.finish(api, owner, pending, changes, ready=True)
+    report(changed=changes.changed, diff=changes.diff(), msg=changes.summary(), details=changes.messages())
 
     # state: absent
-    changes = plan_removal(observe(api, owner, record), record)
-    changes = prune(api, changes); raise_errors(changes); forget(api, owner)
+    changes = spare(api, plan_removal(observe(api, owner, record), record))
+    changes = preview(api, changes) if check_mode else remove(api, changes, owner)
+    raise_errors(changes)
+
+Where the last run was interrupted or failed (``record.result != "deployed"``) a run without changes should still wait,
+and save the record: ``release.begin`` and ``finish`` do that.
 """

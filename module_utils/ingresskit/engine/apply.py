@@ -2,11 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field, replace
+from itertools import groupby
+from typing import TYPE_CHECKING
 
-from ..api.client import Api
+from ..api.failures import ApiError, FieldConflict, Invalid, NotFound, Unauthorized, UnknownKind, Unreachable
+from ..api.resources import Object, Ref
+from ..errors import ClusterError, ConflictError, IngresskitError
 from ..state.release import Release
 from .changes import Change, ChangeSet
+from .diff import same
+from .fields import ours, paths
+from .normalise import generated
+from .parallel import stream
+from .stages import stage
+from .until import established, gone
+
+if TYPE_CHECKING:
+    from ..api.client import Api
+
+_CRD = "CustomResourceDefinition"
+_SERVED = 10.0  # seconds after which an established CRD is surely served by every API server
 
 
 def preview(
@@ -21,8 +39,11 @@ def preview(
     """The server's own dry run of every change: ``before`` and ``after`` filled, nothing written.
 
     What the dry run shows to be equal becomes unchanged. Where namespace or kind do not exist yet, after is the
-    rendered object. Raises as ``apply`` does."""
-    raise NotImplementedError
+    rendered object. An object that the server refuses has its ``error`` set, see ``raise_errors``."""
+    changes.raise_conflicts()
+    sender = _Sender(api, record, diff=True, force_conflicts=force_conflicts, recreate=recreate)
+    outcomes = stream(sender.dry, changes.of("created", "configured", "deleted"), workers)
+    return changes.replaced({change.ref: change for change in outcomes})
 
 
 def apply(
@@ -42,10 +63,159 @@ def apply(
     Does not raise for an object the API server refuses: its ``error`` is set, the stages after it are not started
     (their changes stay ``done=False``); call ``raise_errors`` after having saved the record.
     ``record``: the release before, which tells drift from conflict. ``timeout``: for CRDs to be established and
-    terminating namesakes to go."""
-    raise NotImplementedError
+    terminating namesakes to go. ``progress`` is called with every outcome."""
+    changes.raise_conflicts()
+    sender = _Sender(api, record, diff=diff, force_conflicts=force_conflicts, recreate=recreate, timeout=timeout)
+    outcomes: dict[Ref, Change] = {}
+    for _, group in groupby(changes.of("created", "configured"), key=lambda change: stage(change.ref)):
+        sent = []
+        for outcome in stream(sender.send, group, workers):
+            sent.append(outcome)
+            if progress:
+                progress(outcome)
+        outcomes |= {change.ref: change for change in (*sent, *_not_established(api, sent, timeout))}
+        if any(change.error for change in outcomes.values()):
+            break
+    return changes.replaced(outcomes)
 
 
 def raise_errors(changes: ChangeSet) -> None:
     """Raises ConflictError (fields of other managers) or ClusterError with every object's error, if there is one."""
-    raise NotImplementedError
+    if changes.errors:
+        text = "\n".join(dict.fromkeys(changes.errors))
+        raise ConflictError(text) if any(change.error for change in changes.of("conflicted")) else ClusterError(text)
+
+
+def _not_established(api: Api, sent: Iterable[Change], timeout: float) -> list[Change]:
+    """CRDs just applied that the API server does not come to serve, with the reason as their error."""
+    crds = [change for change in sent if change.ref.kind == _CRD and change.done]
+    errors = [established(api, change.ref, timeout) for change in crds]
+    return [replace(change, error=error) for change, error in zip(crds, errors, strict=True) if error]
+
+
+@dataclass
+class _Sender:
+    """How one object is sent; the same for all objects of a run."""
+
+    api: Api
+    record: Release | None
+    diff: bool
+    force_conflicts: bool
+    recreate: bool
+    timeout: float = 300
+    broken: list[str] = field(default_factory=list)  # the cluster is out of reach: no point in trying the rest
+
+    def send(self, change: Change) -> Change:
+        """Applies one object and tells how that went."""
+        if self.broken:
+            return change
+        try:
+            if change.action == "created" and change.live:
+                gone(self.api, change.live, self.timeout)
+            before = self._before(change) if self.diff else None
+            after = self._apply(change, dry_run=False)
+        except IngresskitError as error:
+            return self._failed(change, error)
+        same_version = change.live and _version(change.live) == _version(after)
+        return replace(
+            change,
+            action="unchanged" if same_version else change.action,
+            before=before,
+            after=after if self.diff else None,
+            fields=dict(ours(after) or {}),
+            done=True,
+        )
+
+    def dry(self, change: Change) -> Change:
+        """The same without writing."""
+        try:
+            before = self._before(change)
+            after = None if change.action == "deleted" else self._dry_after(change)
+        except IngresskitError as error:
+            return self._failed(change, error)
+        untouched = before and after and same(before, after) and ours(before) == ours(after)
+        return replace(
+            change, action="unchanged" if untouched else change.action, before=before, after=after, done=True
+        )
+
+    def _dry_after(self, change: Change) -> Object | None:
+        if change.action == "created" and change.live:  # still terminating: a dry run would show a merge with it
+            return change.desired
+        try:
+            return self._apply(change, dry_run=True)
+        except (NotFound, UnknownKind):  # the namespace or kind is part of this very run
+            return change.desired
+
+    def _failed(self, change: Change, error: IngresskitError) -> Change:
+        if isinstance(error, Unreachable | Unauthorized):
+            self.broken.append(str(error))
+        action = "conflicted" if isinstance(error, ConflictError) else change.action
+        return replace(change, action=action, error=str(error))
+
+    def _before(self, change: Change) -> Object | None:
+        return self.api.get(change.ref) if change.live and change.action != "created" else None
+
+    def _apply(self, change: Change, *, dry_run: bool) -> Object:
+        obj = self._content(change)
+        whole = self.diff or dry_run
+        try:
+            return self._patch(obj, change, dry_run, whole)
+        except FieldConflict as conflict:
+            self._judge(change.ref, conflict)
+            return self.api.apply(obj, force=True, dry_run=dry_run, metadata_only=not whole)
+        except Invalid as error:
+            if not error.immutable:
+                raise
+            return self._recreate(obj, change, error, dry_run, whole)
+
+    def _patch(self, obj: Object, change: Change, dry_run: bool, whole: bool) -> Object:
+        """A kind whose CRD was established a moment ago may answer 404 for a little while yet."""
+        fresh = change.action == "created" and not dry_run and stage(change.ref) == stage(_CUSTOM)
+        until = time.monotonic() + (_SERVED if fresh else 0)
+        while True:
+            try:
+                return self.api.apply(obj, dry_run=dry_run, metadata_only=not whole)
+            except NotFound:
+                if time.monotonic() >= until:
+                    raise
+                time.sleep(0.2)
+
+    def _content(self, change: Change) -> Object:
+        """What to send. Generated content that the renderer left out is kept as it is in the cluster."""
+        obj = change.desired or {}
+        if not generated(obj) or "data" in obj:
+            return obj
+        live = self.api.get(change.ref)
+        if live is None or not live.get("data"):
+            raise ClusterError(f"{change.ref}: deleted by somebody while this run was under way: run again")
+        return obj | {"data": live["data"]}
+
+    def _judge(self, ref: Ref, conflict: FieldConflict) -> None:
+        """Drift or conflict? A field our last release owned that an Update took is drift, and is taken back."""
+        if self.force_conflicts:
+            return
+        released = set(paths((self.record.released(ref) if self.record else None) or {}))
+        foreign = [cause for cause in conflict.causes if cause.operation == "Apply" or cause.field not in released]
+        if foreign:
+            held = ", ".join(f"{cause.field} belongs to {cause.manager}" for cause in foreign)
+            remedy = "drop the field here or there, or set ingress_apply.force_conflicts: true"
+            raise ConflictError(f"{ref}: {held}: {remedy}") from conflict
+
+    def _recreate(self, obj: Object, change: Change, error: Invalid, dry_run: bool, whole: bool) -> Object:
+        if not self.recreate:
+            remedy = "set ingress_apply.recreate: true to have it deleted and made anew"
+            raise ApiError(f"{error}: {remedy}", error.status, error.reason) from error
+        if dry_run:
+            return obj
+        live = change.live or self.api.get(change.ref, metadata_only=True)
+        if live:
+            self.api.delete(change.ref, uid=live["metadata"]["uid"])
+            gone(self.api, live, self.timeout)
+        return self.api.apply(obj, metadata_only=not whole)
+
+
+_CUSTOM = Ref("example.com", "Custom", "", "custom")
+
+
+def _version(obj: Object) -> str:
+    return str(obj["metadata"].get("resourceVersion"))

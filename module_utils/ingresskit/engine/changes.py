@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
 from ..api.resources import Object, Ref
@@ -23,12 +23,12 @@ class Change:
 
     ref: Ref
     action: Action
-    desired: Object | None = None  # as rendered; None where it is to go
-    live: Object | None = None  # metadata of the live object; None where there is none
+    desired: Object | None = field(default=None, repr=False)  # as rendered; None where it is to go
+    live: Object | None = field(default=None, repr=False)  # metadata of the live object; None where there is none
     reason: str = ""  # why: "kubectl-edit took .spec.rules", "exists, not ours"
-    before: Object | None = None  # whole live object, read only where a diff was asked for
-    after: Object | None = None
-    fields: dict[str, Any] | None = None  # our managedFields entry (fieldsV1) after the write
+    before: Object | None = field(default=None, repr=False)  # whole live object, where a diff was asked for
+    after: Object | None = field(default=None, repr=False)
+    fields: dict[str, Any] | None = field(default=None, repr=False)  # our managedFields after the write
     done: bool = False  # the API server has accepted it (also in a dry run)
     error: str = ""  # why it was not
 

@@ -1,0 +1,88 @@
+"""Looks at the Pods and events of what does not get ready."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING
+
+from ..api.failures import Forbidden
+from ..api.resources import BUILTIN, Object, Ref
+from .parallel import each
+from .status import Trouble, trouble
+
+if TYPE_CHECKING:
+    from ..api.client import Api
+
+_POD, _EVENT = BUILTIN["v1", "Pod"], BUILTIN["v1", "Event"]
+_LOOKED_AT = 16  # workloads a round: where hundreds do not start, a few of them tell why
+_EVENTS = 5
+
+
+def troubles(api: Api, workloads: Sequence[Object]) -> dict[Ref, Trouble]:
+    """What keeps these workloads from getting ready, of those where it can be told."""
+    some = workloads[:_LOOKED_AT]
+    found = zip(some, each(lambda workload: _trouble(api, workload), some, _LOOKED_AT), strict=True)
+    return {Ref.of(workload): reason for workload, reason in found if reason}
+
+
+def _trouble(api: Api, workload: Object) -> Trouble | None:
+    return trouble(workload, _pods(api, workload))
+
+
+def _pods(api: Api, workload: Object) -> list[Object]:
+    try:
+        listing = api.list_objects(_POD, workload["metadata"]["namespace"], _selector(workload["spec"]["selector"]))
+    except Forbidden:  # then the workload's own conditions have to do
+        return []
+    return listing.items
+
+
+def _selector(selector: Object) -> str:
+    """A LabelSelector in the form a LIST takes."""
+    parts = [f"{key}={value}" for key, value in (selector.get("matchLabels") or {}).items()]
+    for term in selector.get("matchExpressions") or ():
+        key, operator = term["key"], term["operator"]
+        values = ",".join(term.get("values") or ())
+        forms = {
+            "Exists": key,
+            "DoesNotExist": f"!{key}",
+            "In": f"{key} in ({values})",
+            "NotIn": f"{key} notin ({values})",
+        }
+        parts.append(forms[operator])
+    return ",".join(parts)
+
+
+def events_of(api: Api, refs: Iterable[Ref]) -> list[str]:
+    """The last warnings about these objects and what they made (whose names begin with theirs), oldest first."""
+    names = {(ref.namespace, ref.name) for ref in refs if ref.namespace}
+    warnings = [
+        event
+        for namespace in sorted({namespace for namespace, _ in names})[:_EVENTS]
+        for event in _warnings(api, namespace)
+        if any(_about(event, name) for space, name in names if space == namespace)
+    ]
+    last = sorted(warnings, key=_time)[-_EVENTS:]
+    return [f"{_subject(event)}: {event.get('reason')}: {str(event.get('message') or '').strip()}" for event in last]
+
+
+def _warnings(api: Api, namespace: str) -> list[Object]:
+    try:
+        items = api.list_objects(_EVENT, namespace).items
+    except Forbidden:
+        return []
+    return [event for event in items if event.get("type") == "Warning"]
+
+
+def _about(event: Object, name: str) -> bool:
+    subject = str((event.get("involvedObject") or {}).get("name") or "")
+    return subject == name or subject.startswith(f"{name}-")
+
+
+def _subject(event: Object) -> str:
+    involved = event.get("involvedObject") or {}
+    return f"{involved.get('kind')} {involved.get('namespace')}/{involved.get('name')}"
+
+
+def _time(event: Object) -> str:
+    return str(event.get("lastTimestamp") or event.get("eventTime") or event["metadata"].get("creationTimestamp") or "")
