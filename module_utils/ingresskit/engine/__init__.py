@@ -31,8 +31,9 @@ The order of calls, as the driver makes them:
 
     # state: absent
     changes = spare(api, plan_removal(observe(api, owner, record), record))
-    changes = preview(api, changes) if check_mode else remove(api, changes, owner)
+    changes = preview(api, changes) if check_mode else prune(api, changes, timeout=60)
     raise_errors(changes)
+    notes = forget(api, owner)                                   # not in check mode
 
 Where the last run was interrupted or failed (``record.result != "deployed"``) a run without changes should still wait,
 and save the record: ``release.begin`` and ``finish`` do that.

@@ -41,45 +41,36 @@ def spare(api: Api, changes: ChangeSet, *, workers: int = 16) -> ChangeSet:
     return changes.replaced(_spared(api, changes.of("deleted"), going, workers))
 
 
-def prune(api: Api, changes: ChangeSet, *, workers: int = 16, diff: bool = False) -> ChangeSet:
+def prune(api: Api, changes: ChangeSet, *, workers: int = 16, diff: bool = False, timeout: float = 0) -> ChangeSet:
     """Carries out the deletions of a plan in reverse order of stages, with uid and resourceVersion preconditions.
 
     A Namespace or CustomResourceDefinition goes only where nothing else lives in it; else it becomes skipped and its
-    reason says what does. Outcomes as in ``apply``: errors are kept, not raised, and end the run after their stage."""
+    reason says what does. Outcomes as in ``apply``: errors are kept, not raised, and end the run after their stage.
+    ``timeout``: seconds to wait until deleted Namespaces are gone; 0 does not wait."""
     outcomes: dict[Ref, Change] = {}
     doomed = sorted(changes.of("deleted"), key=lambda change: -stage(change.ref))
     for _, group in groupby(doomed, key=lambda change: stage(change.ref)):
         todo = list(group)
         spared = _spared(api, todo, set(), workers)
-        outcomes |= spared
         left = [change for change in todo if change.ref not in spared]
-        outcomes |= {change.ref: change for change in stream(partial(_delete, api, diff), left, workers)}
+        outcomes |= spared | {change.ref: change for change in stream(partial(_delete, api, diff), left, workers)}
         if any(change.error for change in outcomes.values()):
             break
-    return changes.replaced(outcomes)
+    done = changes.replaced(outcomes)
+    return done.replaced(_awaited(api, done, timeout, workers)) if timeout else done
 
 
-def remove(
-    api: Api, changes: ChangeSet, owner: Owner, *, workers: int = 16, diff: bool = False, timeout: float = 120
-) -> ChangeSet:
-    """Carries out ``plan_removal``; once nothing of it is left, deletes the stack's CA, its record, and the state
-    namespace if ingresskit made it and it is empty. Waits until deleted Namespaces are gone.
-
-    Their deletions are part of the returned set. Where something could not be deleted its error is kept, and the record
-    stays for the next try."""
-    outcome = prune(api, changes, workers=workers, diff=diff)
-    if not outcome.errors:
-        outcome = outcome.replaced(_awaited(api, outcome, timeout, workers))
-    if outcome.errors:
-        return outcome
-    rest = ChangeSet(tuple(parents(api, owner)))
-    finished = prune(api, rest, workers=workers)
-    finished = finished.replaced(_awaited(api, finished, timeout, workers))
-    return ChangeSet((*outcome, *finished))
+def forget(api: Api, owner: Owner, *, timeout: float = 60) -> list[str]:
+    """After a stack's removal: deletes its CA Secret, its release record, and the state namespace if it was made by
+    ingresskit and is empty. Returns what it did or kept, a line each; raises ClusterError where it could not."""
+    changes = prune(api, ChangeSet(tuple(_parents(api, owner))), timeout=timeout)
+    if changes.errors:
+        raise ClusterError("\n".join(changes.errors))
+    return changes.messages()
 
 
-def parents(api: Api, owner: Owner) -> list[Change]:
-    """What holds a stack that goes: its CA Secret, its record and the state namespace, as far as they are ours."""
+def _parents(api: Api, owner: Owner) -> list[Change]:
+    """What holds a stack together: its CA Secret, its record and the state namespace, as far as they are ours."""
     refs = [
         Ref("", "Secret", owner.state_namespace, owner.ca_name),
         Ref("", "Secret", owner.state_namespace, owner.record_name),

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import base64
 import binascii
+import contextlib
 import gzip
 import json
 from collections.abc import Mapping
@@ -18,6 +19,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from ..api.failures import Conflict
 from ..api.resources import Object, Ref
 from ..engine.normalise import digest, fingerprint
+from ..engine.until import gone
 from ..errors import ClusterError, ConflictError
 
 if TYPE_CHECKING:
@@ -28,6 +30,7 @@ if TYPE_CHECKING:
 Result = Literal["pending", "deployed", "failed"]
 FORMAT = 1
 _VERSION = "0.1.0"
+_GOING = 60.0  # seconds a terminating state namespace is waited for
 _KEY = "release"
 _ID = "applyset.kubernetes.io/id"
 _TOOLING = "applyset.kubernetes.io/tooling"
@@ -225,17 +228,19 @@ def _save(api: Api, owner: Owner, release: Release) -> Release:
 
 
 def _ensure_namespace(api: Api, owner: Owner) -> None:
-    """Makes the state namespace; one that is there stays as it is."""
+    """Makes the state namespace; one that is there stays as it is, one that is being deleted is waited for."""
     obj: Object = {
         "apiVersion": "v1",
         "kind": "Namespace",
         "metadata": {"name": owner.state_namespace, "labels": {"app.kubernetes.io/managed-by": "ingresskit"}},
     }
-    if api.get(Ref.of(obj), metadata_only=True) is None:
-        try:
-            api.create(obj)
-        except Conflict:
-            return  # made by another run at the same time
+    live = api.get(Ref.of(obj), metadata_only=True)
+    if live and not live["metadata"].get("deletionTimestamp"):
+        return
+    if live:
+        gone(api, live, _GOING)
+    with contextlib.suppress(Conflict):  # made by another run at the same time
+        api.create(obj)
 
 
 def _managed_by(owner: Owner) -> dict[str, str]:
