@@ -29,8 +29,8 @@ def load(inventory: Mapping[str, Any]) -> Stack:
     Raises InventoryError, which names every fault by its path.
     """
     data = flatten({name: value for name, value in inventory.items() if name.startswith(PREFIX)})
-    data["ingress_apps"] = inherit_options(data.get("ingress_apps") or {})
     data = {name: value for name, value in data.items() if value is not None}
+    data["ingress_apps"] = inherit_options(data.get("ingress_apps", {}))
     problems = _misnamed(data)
     known = {name: data[name] for name in data if name in Stack.model_fields}
     try:

@@ -10,9 +10,9 @@ LAYERED = ("ingress_apps", "ingress_controller", "ingress_hosts")
 
 def deep_merge(base: Any, over: Any) -> Any:
     """``over`` laid on ``base``: mappings merge key by key, ``None`` removes the key, anything else replaces."""
-    if not isinstance(base, Mapping) or not isinstance(over, Mapping):
+    if not isinstance(over, Mapping):
         return over
-    merged = dict(base)
+    merged = dict(base) if isinstance(base, Mapping) else {}
     for key, value in over.items():
         if value is None:
             merged.pop(key, None)
