@@ -1,8 +1,8 @@
 """The echo backend: answers every request with JSON that says which pod answered and what it was asked.
 
 Any method and path. A path that ends in `/status/<code>` answers that status, one that ends in `/delay/<seconds>`
-answers late (an Ingress passes the route's prefix on, hence "ends in"). A WebSocket echoes every message. Identity comes
-from the environment: POD_NAME, SERVICE, POD_NAMESPACE, NODE_NAME; the port from PORT.
+answers late (an Ingress passes the route's prefix on, hence "ends in"). A WebSocket echoes every message. Identity
+comes from the environment: POD_NAME, SERVICE, POD_NAMESPACE, NODE_NAME; the port from PORT.
 """
 
 from __future__ import annotations
@@ -14,7 +14,9 @@ import re
 import signal
 import socket
 import sys
+import time
 from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 from aiohttp import WSMsgType, web
 
@@ -83,14 +85,29 @@ async def describe(request: web.Request, who: Mapping[str, str]) -> dict[str, ob
     }
 
 
-def make_app(who: Mapping[str, str], draining: asyncio.Event) -> web.Application:
-    """The application; while `draining` is set it is not ready and keeps no connection."""
+@dataclass
+class State:
+    """What the application and its end have in common."""
+
+    draining: asyncio.Event = field(default_factory=asyncio.Event)
+    running: int = 0  # requests in flight
+
+
+def make_app(who: Mapping[str, str], state: State) -> web.Application:
+    """The application; while it drains it is not ready and keeps no connection."""
     marks = {"X-Ingresskit-Echo": who["service"], "X-Ingresskit-Identity": json.dumps(dict(who))}
 
     async def health(_: web.Request) -> web.Response:
-        return web.Response(status=503, text="draining\n") if draining.is_set() else web.Response(text="ok\n")
+        return web.Response(status=503, text="draining\n") if state.draining.is_set() else web.Response(text="ok\n")
 
     async def echo(request: web.Request) -> web.StreamResponse:
+        state.running += 1
+        try:
+            return await answer_to(request)
+        finally:
+            state.running -= 1
+
+    async def answer_to(request: web.Request) -> web.StreamResponse:
         if request.headers.get("Upgrade", "").lower() == "websocket":
             return await converse(request, marks)
         answer = await describe(request, who)
@@ -101,7 +118,7 @@ def make_app(who: Mapping[str, str], draining: asyncio.Event) -> web.Application
         await asyncio.sleep(delay)
         body = None if status in (204, 304) else (json.dumps(answer, indent=1) + "\n").encode()
         response = web.Response(status=status, body=body, headers=marks, content_type=JSON if body else None)
-        if draining.is_set():
+        if state.draining.is_set():
             response.force_close()
         return response
 
@@ -126,15 +143,20 @@ async def converse(request: web.Request, marks: Mapping[str, str]) -> web.Stream
 
 async def serve(port: int, who: Mapping[str, str]) -> None:
     """Serve until SIGTERM; then finish what was begun."""
-    draining = asyncio.Event()
-    runner = web.AppRunner(make_app(who, draining), access_log=None, shutdown_timeout=FINISH)
+    state = State()
+    runner = web.AppRunner(make_app(who, state), access_log=None)
     await runner.setup()
-    await web.TCPSite(runner, None, port).start()
+    site = web.TCPSite(runner, None, port)
+    await site.start()
     print(f"echo: {who} on port {port}", file=sys.stderr, flush=True)
     for number in (signal.SIGTERM, signal.SIGINT):
-        asyncio.get_running_loop().add_signal_handler(number, draining.set)
-    await draining.wait()
+        asyncio.get_running_loop().add_signal_handler(number, state.draining.set)
+    await state.draining.wait()
     await asyncio.sleep(DRAIN)
+    await site.stop()
+    end = time.monotonic() + FINISH
+    while state.running and time.monotonic() < end:
+        await asyncio.sleep(0.05)
     await runner.cleanup()
 
 

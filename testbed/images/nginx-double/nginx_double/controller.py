@@ -166,8 +166,9 @@ class Controller:
             self._recorder.record(report)
         label = label_of(configmap)
         invalid = any(report.reason == "InvalidValue" for report in plan.configmap)
-        if EVERYBODY in complaints:
-            message = f"Configuration from {label} was updated, but was not applied: {complaints[EVERYBODY]}"
+        complaint = complaints.get(EVERYBODY) or next(iter(complaints.values()), "")
+        if complaint:
+            message = f"Configuration from {label} was updated, but was not applied: {complaint}"
             self._recorder.record(Report(configmap, "UpdatedWithError", message, True))
         elif invalid:
             message = f"ConfigMap {label} updated with errors. Ignoring invalid values"
