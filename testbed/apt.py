@@ -34,5 +34,7 @@ def ensure(program: str, packages: Sequence[str], cache: Cache) -> None:
         with step(f"installing {' '.join(packages)}"):
             log = cache.log(f"apt-{program}")
             quiet = {"DEBIAN_FRONTEND": "noninteractive"}
+            # an installation that was killed half way is finished first, or apt refuses
+            run(["dpkg", "--configure", "--pending"], log, env=quiet)
             run(["apt-get", "update"], log, env=quiet)
             run(["apt-get", "install", "--yes", "--no-install-recommends", *packages], log, env=quiet)

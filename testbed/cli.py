@@ -39,12 +39,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def up(cache: Cache, options: argparse.Namespace) -> None:
     """Make everything there: Docker, the cluster, the images, the images in the cluster."""
-    begun = time.monotonic()
     spec = Spec(options.name, options.http_port, options.https_port, options.workers)
     names = (*images.BACKENDS, options.controller)
     with cache.lock():
+        begun = time.monotonic()
         engine.ensure(cache)
-        if cluster.nodes(spec.name):
+        if cluster.is_there(cache, spec):
             say(f"cluster {spec.name}: is there")
             cluster.resume(cache, spec)
             _load(cache, spec, _ensure_images(cache, names))
@@ -76,22 +76,28 @@ def down(cache: Cache, options: argparse.Namespace) -> None:
 def clean(cache: Cache, options: argparse.Namespace) -> None:
     """Remove what the test bed created, and nothing else."""
     with cache.lock():
-        record = Record.load(cache)
-        for name in record.clusters:
-            cluster.delete(cache, name)
-        leftovers = [*docker.ours(), *record.pulled]
-        if leftovers:
-            docker.remove(leftovers)
-            say(f"images: {len(leftovers)} removed")
-        if record.network and docker.remove_network("kind"):
-            say("network kind: removed")
-        record = Record.load(cache)
-        record.pulled, record.network = [], False
-        record.save()
-        engine.stop(cache)
+        if engine.answers():
+            _clean_engine(cache)
+        elif Record.load(cache).clusters:
+            raise TestbedError("Docker does not answer, so the cluster in it cannot be removed: start Docker first")
         if options.cache:
             shutil.rmtree(cache.root)
             say(f"cache: {cache.root} removed")
+
+
+def _clean_engine(cache: Cache) -> None:
+    for name in Record.load(cache).clusters:
+        cluster.delete(cache, name)
+    record = Record.load(cache)
+    leftovers = [*docker.ours(), *record.pulled]
+    if leftovers:
+        docker.remove(leftovers)
+        say(f"images: {len(leftovers)} removed")
+    if record.network and docker.remove_network("kind"):
+        say("network kind: removed")
+    record.pulled, record.network = [], False
+    record.save()
+    engine.stop(cache)
 
 
 def status(cache: Cache, options: argparse.Namespace) -> None:

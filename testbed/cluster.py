@@ -15,7 +15,7 @@ from testbed import docker, kind, node
 from testbed.cache import Cache
 from testbed.commands import output, run, succeeds, wait_until
 from testbed.console import say, step
-from testbed.errors import TestbedError
+from testbed.errors import CommandError, TestbedError
 from testbed.record import Record
 
 NODE_PORTS = {"http": 30080, "https": 30443}
@@ -72,6 +72,7 @@ def create(cache: Cache, spec: Spec, image: str | None) -> None:
     record = Record.load(cache)
     record.network = record.network or not docker.has_network("kind")
     record.clusters = sorted({*record.clusters, spec.name})
+    record.unfinished = spec.name
     record.save()
     config = yaml.safe_dump(spec.config(image)).encode()
     command = [kind.program(cache), "create", "cluster", "--name", spec.name, "--config", "-"]
@@ -79,6 +80,17 @@ def create(cache: Cache, spec: Spec, image: str | None) -> None:
         run(command, cache.log("kind-create"), feed=lambda pipe: _send(pipe, config))
     # the same kubectl as the cluster's, for tests and for a user without one
     output(["docker", "cp", f"{spec.control_plane}:/usr/bin/kubectl", str(cache.root / "bin" / "kubectl")])
+    record = Record.load(cache)
+    record.unfinished = None
+    record.save()
+
+
+def is_there(cache: Cache, spec: Spec) -> bool:
+    """Whether the cluster exists. What an interrupted creation left is deleted first: kind cannot go on from there."""
+    if nodes(spec.name) and Record.load(cache).unfinished == spec.name:
+        say(f"cluster {spec.name}: its creation was interrupted -> it is made anew")
+        delete(cache, spec.name)
+    return bool(nodes(spec.name))
 
 
 def resume(cache: Cache, spec: Spec) -> None:
@@ -89,6 +101,8 @@ def resume(cache: Cache, spec: Spec) -> None:
     if stopped:
         with step(f"starting {', '.join(stopped)}"):
             output(["docker", "start", *stopped])
+            for name in stopped:
+                node.wait_for_containerd(name)
     if not _context_is_current(cache, spec):
         output([kind.program(cache), "export", "kubeconfig", "--name", spec.name])
         say(f"kubeconfig: context {spec.context} restored")
@@ -104,13 +118,21 @@ def wait_for_nodes(spec: Spec) -> None:
 def wait_ready(spec: Spec) -> None:
     """Wait for every node and for the cluster's DNS. Raises TestbedError that tells what is not ready."""
     checks = (
-        ["wait", "--for=condition=Ready", "node", "--all", "--timeout=5s"],
-        ["--namespace=kube-system", "rollout", "status", "deployment/coredns", "--timeout=5s"],
+        ["wait", "--for=condition=Ready", "node", "--all", "--timeout=1s"],
+        ["--namespace=kube-system", "rollout", "status", "deployment/coredns", "--timeout=1s"],
     )
-    for check in checks:
-        if not wait_until(lambda check=check: succeeds(_kubectl(spec, *check)), READY_TIMEOUT):  # type: ignore[misc]
-            pods = output(_kubectl(spec, "get", "nodes,pods", "--all-namespaces"))
-            raise TestbedError(f"The cluster {spec.name} is not ready after {READY_TIMEOUT} s:\n{pods}")
+
+    def ready() -> bool:
+        return all(succeeds(_kubectl(spec, *check)) for check in checks)
+
+    if ready():
+        return
+    with step("waiting for the nodes and the cluster's DNS"):
+        if not wait_until(ready, READY_TIMEOUT):
+            remedy = f"To make it anew: {_down(spec)}, then up again. What there is:"
+            raise TestbedError(
+                f"The cluster {spec.name} is not ready after {READY_TIMEOUT} s. {remedy}\n{_state(spec)}"
+            )
 
 
 def delete(cache: Cache, name: str) -> None:
@@ -119,6 +141,7 @@ def delete(cache: Cache, name: str) -> None:
         run([kind.program(cache), "delete", "cluster", "--name", name], cache.log("kind-delete"))
     record = Record.load(cache)
     record.clusters = [other for other in record.clusters if other != name]
+    record.unfinished = None if record.unfinished == name else record.unfinished
     record.save()
 
 
@@ -134,8 +157,21 @@ def _check_same(spec: Spec, present: dict[str, str]) -> None:
     )
     differs = difference(spec, published, len(present) - 1)
     if differs:
-        remedy = f"python -m testbed down --name {spec.name}"
-        raise TestbedError(f"The cluster {spec.name} is there, but {differs}. To make it anew, run first: {remedy}")
+        raise TestbedError(
+            f"The cluster {spec.name} is there, but {differs}. To make it anew: {_down(spec)}, then up again"
+        )
+
+
+def _state(spec: Spec) -> str:
+    """What a person would look at first; the reason where the cluster does not even tell."""
+    try:
+        return output(_kubectl(spec, "get", "nodes,pods", "--all-namespaces"))
+    except CommandError as error:
+        return str(error)
+
+
+def _down(spec: Spec) -> str:
+    return f"`python -m testbed down --name {spec.name}`"
 
 
 def difference(spec: Spec, published: Mapping[str, list[dict[str, str]]], workers: int) -> str | None:

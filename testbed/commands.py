@@ -81,15 +81,20 @@ def _child(
 
 
 def stop_all() -> None:
-    """Interrupt every command under way, and kill what has not ended ten seconds later."""
+    """End every command under way, and kill what has not ended ten seconds later."""
     _stopped.set()
-    for number, patience in ((signal.SIGINT, 10.0), (signal.SIGKILL, 5.0)):
+    for number, patience in ((signal.SIGTERM, 10.0), (signal.SIGKILL, 5.0)):
         for child in [child for child in _children if child.poll() is None]:
             with contextlib.suppress(ProcessLookupError):
                 os.killpg(child.pid, number)
         for child in list(_children):
             with contextlib.suppress(subprocess.TimeoutExpired):
                 child.wait(patience)
+
+
+def stopped() -> bool:
+    """Whether commands were made to end before their time: then what failed is no news."""
+    return _stopped.is_set()
 
 
 def wait_until(ready: Callable[[], bool], timeout: float, pause: float = 0.3) -> bool:

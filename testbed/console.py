@@ -9,6 +9,8 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from testbed import commands
+
 _lock = threading.Lock()
 _running: dict[str, float] = {}
 _live = sys.stdout.isatty()
@@ -33,10 +35,12 @@ def step(title: str) -> Iterator[None]:
     with _lock:
         _running[title] = begun
     _start_ticking()
-    verdict = "FAIL"
+    verdict = " ok "
     try:
         yield
-        verdict = " ok "
+    except BaseException:
+        verdict = "stop" if commands.stopped() else "FAIL"
+        raise
     finally:
         with _lock:
             _running.pop(title, None)

