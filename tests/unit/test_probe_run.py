@@ -165,7 +165,7 @@ def probe(host=HOST, path="/tea", scheme="https", method="GET", headers=(), tls=
     return Probe(Request(scheme, host, path, method, headers), Expected(tls=tls, **expected), f"key of {host}{path}")
 
 
-def ask(port, *probes, ca_pem=None, timeout=2.0, wait=0.0, address="127.0.0.1"):
+def ask(port, *probes, ca_pem=None, timeout=10.0, wait=0.0, address="127.0.0.1"):
     """Probe one port, whatever the scheme, and return the results."""
     return run(probes, Target(address, port, port), ca_pem=ca_pem, timeout=timeout, wait=wait)
 
@@ -249,7 +249,7 @@ def test_probes_run_side_by_side():
         started = time.monotonic()
         results = ask(served.port, *[probe(path=f"/{i}", scheme="http") for i in range(40)])
     assert all(r.ok and r.seconds >= 0.3 for r in results)
-    assert time.monotonic() - started < 2
+    assert time.monotonic() - started < 6  # one after the other they would take 12 s
 
 
 def test_an_ipv6_address(ca):
@@ -291,7 +291,7 @@ def test_an_answer_that_never_ends_is_judged_by_what_came():
         await asyncio.sleep(60)
 
     with server(Web(events).start) as served:
-        (result,) = ask(served.port, probe(scheme="http", body_contains="tea"), timeout=0.3)
+        (result,) = ask(served.port, probe(scheme="http", body_contains="tea"), timeout=1)
     assert (result.ok, result.answer.status) == (True, 200)
 
 
@@ -464,7 +464,7 @@ async def gibberish(reader, writer):
 )
 def test_a_broken_server_is_told_in_plain_words(behaviour, scheme, told):
     with server(Raw(behaviour).start) as served:
-        (result,) = ask(served.port, probe(scheme=scheme), timeout=0.3)
+        (result,) = ask(served.port, probe(scheme=scheme), timeout=0.3 if behaviour is hang else 10)
         expected = told.format(f"127.0.0.1:{served.port}")
     assert not result.ok
     assert result.answer is None
@@ -486,7 +486,7 @@ def test_what_cannot_be_asked_is_not_waited_for(asked, told):
     (result,) = run([asked], Target("127.0.0.1", 1, None), ca_pem=None, timeout=5, wait=60)
     assert result.reason.startswith(told)
     assert (result.ok, result.attempts) == (False, 0)
-    assert time.monotonic() - started < 1
+    assert time.monotonic() - started < 10
 
 
 def test_a_ca_that_is_none():
@@ -532,10 +532,10 @@ def test_waiting_ends_with_the_deadline_for_all_probes_together():
 
     with server(Web(by_path).start) as served:
         started = time.monotonic()
-        good, *bad = ask(served.port, *[probe(path=p, scheme="http") for p in ("/good", "/a", "/b", "/c")], wait=0.8)
-    assert 0.8 <= time.monotonic() - started < 2.5
+        good, *bad = ask(served.port, *[probe(path=p, scheme="http") for p in ("/good", "/a", "/b", "/c")], wait=0.6)
+    assert 0.6 <= time.monotonic() - started < 5
     assert (good.ok, good.attempts) == (True, 1)
-    assert all(not r.ok and r.attempts > 2 and r.seconds >= 0.8 for r in bad)
+    assert all(not r.ok and r.attempts > 2 and r.seconds >= 0.5 for r in bad)
     assert bad[0].reason == 'expected an answer of a backend, got 404 "page"'
 
 
@@ -563,7 +563,7 @@ def test_a_server_that_comes_up_late():
             return self
 
         async def later(self):
-            await asyncio.sleep(0.4)
+            await asyncio.sleep(0.3)
             await web.TCPSite(self.runner, "127.0.0.1", port).start()
 
     with server(Late(echo()).start):

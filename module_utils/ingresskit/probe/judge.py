@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from ..oracle.types import Answer, Expected, TlsInfo
-from .words import describe, header, printable
+from .words import describe, header, printable, quote
 
 # What a controller answers when it has no route or no live backend: never a proof that a backend is reached.
 NOT_A_BACKEND = frozenset({404, 502, 503, 504})
@@ -73,4 +73,4 @@ def _location_fault(expected: Expected, answer: Answer) -> str:
 def _body_fault(expected: Expected, came: str, answer: Answer) -> str:
     if expected.body_contains is None or expected.body_contains in answer.body:
         return ""
-    return f'expected a body with "{printable(expected.body_contains, 80)}", got {came}'
+    return f'expected a body with "{quote(expected.body_contains)}", got {came}'

@@ -9,7 +9,6 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from ..errors import IngresskitError
 from ..oracle.types import Probe, ProbeResult, Request, Target
 from .judge import Failure, judge
 
@@ -37,12 +36,9 @@ def run(
     A probe that fails is asked again until ``wait`` seconds have passed since the start, and then has to pass twice
     in a row; one that passes at once is not asked again. ``timeout`` is for one request. TLS is verified against
     ``ca_pem``, or this machine's store when None. Every probe is asked at least once, whatever ``wait`` is.
-    Raises IngresskitError when ``ca_pem`` is no certificate or aiohttp is missing.
+    Raises IngresskitError when ``ca_pem`` is no certificate, ImportError when aiohttp or cryptography is missing.
     """
-    try:
-        from .wire import Wire  # noqa: PLC0415  aiohttp takes a fifth of a second: only who probes pays
-    except ImportError as exc:
-        raise IngresskitError(f"smoke tests need the Python package {exc.name}: pip install {exc.name}") from exc
+    from .wire import Wire  # aiohttp takes a fifth of a second: only who probes pays
 
     async def prove_all() -> list[ProbeResult]:
         async with Wire(target, ca_pem, timeout) as wire, asyncio.TaskGroup() as group:

@@ -50,8 +50,8 @@ def describe(answer: Answer) -> str:
     page = own_page(answer)
     if page:
         return f"{answer.status} ({page})"
-    quote = _quote(answer.body)
-    return f'{answer.status} "{quote}"' if quote else f"{answer.status} with an empty body"
+    said = quote(answer.body)
+    return f'{answer.status} "{said}"' if said else f"{answer.status} with an empty body"
 
 
 def own_page(answer: Answer) -> str:
@@ -62,8 +62,8 @@ def own_page(answer: Answer) -> str:
     return f"{nginx.group(1)}'s own page" if nginx else _OWN_PAGES.get(answer.body.strip()[:100], "")
 
 
-def _quote(body: str) -> str:
-    """The title of a page or the first words of a text."""
+def quote(body: str) -> str:
+    """Return the title of a page or the first words of a text."""
     title = _TITLE.search(body[:4000])
     words = " ".join((title.group(2) if title else body[:400]).split())
     return printable(words, 60)

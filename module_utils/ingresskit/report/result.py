@@ -1,0 +1,68 @@
+"""What a module gives back of a smoke test: the report's files and its result."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from ..errors import IngresskitError
+from ..oracle.types import SmokeReport
+from .as_dict import to_dict
+from .curl import curl_command
+from .junit import render_junit
+from .rows import Row, rows, summary
+from .table import MOST_FAILURES, render_table
+
+_CERTIFICATE = re.compile(r"-----BEGIN CERTIFICATE-----.+?-----END CERTIFICATE-----", re.S)
+
+
+def result_of(report: SmokeReport, authority: str | None, report_dir: str | Path | None) -> dict[str, Any]:
+    """Return a module's result for ``report``: failed unless every route is proven.
+
+    ``authority`` is the PEM that the routes were verified with. With ``report_dir`` it is written there as ca.crt
+    (certificates only), and the report as smoke.xml (JUnit) and smoke.html. Raises IngresskitError where the folder
+    cannot be written.
+    """
+    if report_dir is not None:
+        report = _write(report, authority, Path(report_dir))
+    failed = [row for row in rows(report) if not row.ok]
+    told = {"summary": summary(report), "ok": not failed, "text": render_table(report)}
+    result: dict[str, Any] = {
+        "changed": False,
+        "ingresskit_report": to_dict(report) | told,
+        "ingresskit_try": curl_command(report, insecure=bool(authority) and report.ca_file is None),
+        "proven": len(report.results) - len(failed),
+        "failed_routes": [_failed_route(row) for row in failed],
+    }
+    return result | {"failed": True, "msg": _message(report, failed)} if failed else result
+
+
+def _write(report: SmokeReport, authority: str | None, folder: Path) -> SmokeReport:
+    """Write the files; the report then knows its CA file."""
+    from .html import render_html  # jinja2 is for who writes pages
+
+    certificates = _CERTIFICATE.findall(authority or "")
+    ca_file = folder / "ca.crt"
+    if certificates:
+        report = replace(report, ca_file=str(ca_file))
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        if certificates:
+            ca_file.write_text("\n".join(certificates) + "\n", encoding="ascii")
+        (folder / "smoke.xml").write_text(render_junit(report), encoding="utf-8")
+        (folder / "smoke.html").write_text(render_html(report), encoding="utf-8")
+    except OSError as exc:
+        raise IngresskitError(f"report_dir: {exc.filename or folder} cannot be written: {exc.strerror}") from exc
+    return report
+
+
+def _failed_route(row: Row) -> dict[str, str]:
+    return {"url": row.url + row.path, "source": row.source, "reason": row.reason}
+
+
+def _message(report: SmokeReport, failed: list[Row]) -> str:
+    lines = [f"{row.url}{row.path}: {row.reason} [{row.source}]" for row in failed[:MOST_FAILURES]]
+    more = [f"… and {len(failed) - MOST_FAILURES} more"] if len(failed) > MOST_FAILURES else []
+    return "\n".join([summary(report), *lines, *more])
