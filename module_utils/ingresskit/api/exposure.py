@@ -2,8 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from typing import Any
+
+from ..errors import ClusterError
 from ..oracle.types import Target
 from .client import Api
+from .resources import BUILTIN, Object, Ref
+
+_KEY = "ingress_controller.expose"
+_NODE, _POD = BUILTIN["v1", "Node"], BUILTIN["v1", "Pod"]
+_SLICE = BUILTIN["discovery.k8s.io/v1", "EndpointSlice"]
+_USUAL = {"http": 80, "https": 443}
 
 
 def find_target(api: Api, *, type: str, namespace: str, service: str, address: str | None = None) -> Target:
@@ -14,4 +24,109 @@ def find_target(api: Api, *, type: str, namespace: str, service: str, address: s
     (status.loadBalancer.ingress), ClusterIP (the cluster IP) or HostPort (node of a ready Pod, its hostPorts).
     Raises ClusterError naming ``ingress_controller.expose`` where none is found.
     """
-    raise NotImplementedError
+    live = api.get(Ref("", "Service", namespace, service))
+    if live is None:
+        raise ClusterError(f"{_KEY}: the Service {namespace}/{service} does not exist: deploy the controller first")
+    found, where, ports = _FINDERS[type](api, live)
+    chosen = address or found
+    if not chosen:
+        raise ClusterError(f"{_KEY}: {where}: set its address")
+    http, https = (_port(ports, name) for name in _USUAL)
+    if http is None and https is None:
+        raise ClusterError(f"{_KEY}: {where}, but no port named http or https: see ports and node_ports")
+    return Target(chosen, http, https, f"{type}, address as given" if address else where)
+
+
+# address, how it was found, ports as (name, usual number, number reached)
+_Found = tuple[str, str, list[tuple[str, int, int]]]
+
+
+def _node_port(api: Api, service: Object) -> _Found:
+    ports = [_named(port, port.get("nodePort")) for port in service["spec"].get("ports") or () if port.get("nodePort")]
+    local = service["spec"].get("externalTrafficPolicy") == "Local"
+    serving = _serving_nodes(api, service) if local else None
+    nodes = [node for node in api.list_objects(_NODE).items if _is_ready(node)]
+    chosen = [node for node in nodes if serving is None or node["metadata"]["name"] in serving]
+    if not chosen:
+        lack = "runs a ready endpoint (externalTrafficPolicy Local)" if nodes else "is Ready"
+        return "", f"NodePort: no node {lack}", ports
+    node = min(chosen, key=lambda node: str(node["metadata"]["name"]))
+    return _node_address(node), f"NodePort on node {node['metadata']['name']}", ports
+
+
+def _load_balancer(_: Api, service: Object) -> _Found:
+    ports = [_named(port, port["port"]) for port in service["spec"].get("ports") or ()]
+    ingress = ((service.get("status") or {}).get("loadBalancer") or {}).get("ingress") or [{}]
+    address = ingress[0].get("ip") or ingress[0].get("hostname") or ""
+    name = f"{service['metadata']['namespace']}/{service['metadata']['name']}"
+    lack = f"LoadBalancer: no load balancer has given the Service {name} an address yet"
+    return address, "LoadBalancer" if address else lack, ports
+
+
+def _cluster_ip(_: Api, service: Object) -> _Found:
+    ports = [_named(port, port["port"]) for port in service["spec"].get("ports") or ()]
+    address = service["spec"].get("clusterIP") or ""
+    if address == "None":
+        return "", "ClusterIP: the Service is headless", ports
+    return address, "ClusterIP", ports
+
+
+def _host_port(api: Api, service: Object) -> _Found:
+    selector = ",".join(f"{key}={value}" for key, value in (service["spec"].get("selector") or {}).items())
+    if not selector:
+        return "", "HostPort: the Service selects no Pods", []
+    pods = api.list_objects(_POD, service["metadata"]["namespace"], selector).items
+    for pod in sorted(pods, key=lambda pod: str(pod["metadata"]["name"])):
+        ports = list(_host_ports(pod))
+        if ports and _is_ready(pod):
+            name = pod["metadata"]["name"]
+            return pod["status"].get("hostIP") or "", f"HostPort of Pod {name} on node {pod['spec']['nodeName']}", ports
+    return "", "HostPort: no Pod with host ports is ready", []
+
+
+_FINDERS = {
+    "NodePort": _node_port,
+    "LoadBalancer": _load_balancer,
+    "ClusterIP": _cluster_ip,
+    "HostPort": _host_port,
+}
+
+
+def _named(port: dict[str, Any], reached: int | None) -> tuple[str, int, int]:
+    return port.get("name") or "", port["port"], reached or 0
+
+
+def _port(ports: Iterable[tuple[str, int, int]], name: str) -> int | None:
+    """The port reached for http or https: by its name, else by the usual number."""
+    rows = list(ports)
+    named = [reached for label, _, reached in rows if label == name]
+    usual = [reached for label, number, reached in rows if number == _USUAL[name] and label not in _USUAL]
+    return next(iter(named + usual), None)
+
+
+def _host_ports(pod: Object) -> Iterable[tuple[str, int, int]]:
+    for container in pod["spec"]["containers"]:
+        for port in container.get("ports") or ():
+            if port.get("hostPort"):
+                yield port.get("name") or "", port["hostPort"], port["hostPort"]
+
+
+def _serving_nodes(api: Api, service: Object) -> set[str]:
+    meta = service["metadata"]
+    slices = api.list_objects(_SLICE, meta["namespace"], f"kubernetes.io/service-name={meta['name']}").items
+    endpoints = [endpoint for piece in slices for endpoint in piece.get("endpoints") or ()]
+    return {
+        str(endpoint.get("nodeName"))
+        for endpoint in endpoints
+        if (endpoint.get("conditions") or {}).get("ready") is not False
+    }
+
+
+def _is_ready(obj: Object) -> bool:
+    conditions = (obj.get("status") or {}).get("conditions") or ()
+    return any(condition["type"] == "Ready" and condition["status"] == "True" for condition in conditions)
+
+
+def _node_address(node: Object) -> str:
+    addresses = {entry["type"]: entry["address"] for entry in reversed(node["status"].get("addresses") or [])}
+    return str(addresses.get("ExternalIP") or addresses.get("InternalIP") or "")

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 _POD, _EVENT = BUILTIN["v1", "Pod"], BUILTIN["v1", "Event"]
 _LOOKED_AT = 16  # workloads a round: where hundreds do not start, a few of them tell why
 _EVENTS = 5
+_LENGTH = 300  # characters shown of an event
 
 
 def troubles(api: Api, workloads: Sequence[Object]) -> dict[Ref, Trouble]:
@@ -54,7 +55,8 @@ def _selector(selector: Object) -> str:
 
 
 def events_of(api: Api, refs: Iterable[Ref]) -> list[str]:
-    """The last warnings about these objects and what they made (whose names begin with theirs), oldest first."""
+    """The last warnings about these objects and what they made (whose names begin with theirs), oldest first; one of
+    each kind, as events repeat themselves."""
     names = {(ref.namespace, ref.name) for ref in refs if ref.namespace}
     warnings = [
         event
@@ -62,8 +64,13 @@ def events_of(api: Api, refs: Iterable[Ref]) -> list[str]:
         for event in _warnings(api, namespace)
         if any(_about(event, name) for space, name in names if space == namespace)
     ]
-    last = sorted(warnings, key=_time)[-_EVENTS:]
-    return [f"{_subject(event)}: {event.get('reason')}: {str(event.get('message') or '').strip()}" for event in last]
+    last = {(event["involvedObject"].get("kind"), event.get("reason")): event for event in sorted(warnings, key=_time)}
+    return [f"{_subject(event)}: {event.get('reason')}: {_message(event)}" for event in list(last.values())[-_EVENTS:]]
+
+
+def _message(event: Object) -> str:
+    text = " ".join(str(event.get("message") or "").split())
+    return text if len(text) <= _LENGTH else f"{text[:_LENGTH]}…"
 
 
 def _warnings(api: Api, namespace: str) -> list[Object]:

@@ -82,7 +82,7 @@ def _change(ref: Ref, obj: Object, seen: Snapshot, record: Release | None, force
 
 def _compared(ref: Ref, obj: Object, live: Object, record: Release | None, force: bool) -> Change:
     """The change of an object that is there and ours."""
-    if record and _as_left(ref, live, record) and record.objects[ref].hash == fingerprint(obj):
+    if record and _as_left(ref, live, record) and record.objects[ref].hash == fingerprint(obj) and _labelled(live, obj):
         return Change(ref, "unchanged", obj, live, done=True)
     released = record.released(ref) if record else None
     lost = losses(released, live) if released is not None else []
@@ -146,6 +146,10 @@ def _whose(live: Object) -> str:
         return f"exists and belongs to the stack {labels[STACK]}"
     manager = labels.get(MANAGED_BY)
     return "exists and is not ours" + (f" (managed by {manager})" if manager else "")
+
+
+def _labelled(live: Object, obj: Object) -> bool:
+    return _labels(live).get(PART_OF) == _labels(obj).get(PART_OF)
 
 
 def _labels(live: Object) -> dict[str, str]:

@@ -48,7 +48,8 @@ def prune(api: Api, changes: ChangeSet, *, workers: int = 16, diff: bool = False
     reason says what does. Outcomes as in ``apply``: errors are kept, not raised, and end the run after their stage.
     ``timeout``: seconds to wait until deleted Namespaces are gone; 0 does not wait."""
     outcomes: dict[Ref, Change] = {}
-    doomed = sorted(changes.of("deleted"), key=lambda change: -stage(change.ref))
+    left_to_do = [change for change in changes.of("deleted") if not change.done]
+    doomed = sorted(left_to_do, key=lambda change: -stage(change.ref))
     for _, group in groupby(doomed, key=lambda change: stage(change.ref)):
         todo = list(group)
         spared = _spared(api, todo, set(), workers)
@@ -60,9 +61,10 @@ def prune(api: Api, changes: ChangeSet, *, workers: int = 16, diff: bool = False
     return done.replaced(_awaited(api, done, timeout, workers)) if timeout else done
 
 
-def forget(api: Api, owner: Owner, *, timeout: float = 60) -> list[str]:
+def forget(api: Api, owner: Owner, *, timeout: float = 0) -> list[str]:
     """After a stack's removal: deletes its CA Secret, its release record, and the state namespace if it was made by
-    ingresskit and is empty. Returns what it did or kept, a line each; raises ClusterError where it could not."""
+    ingresskit and is empty. Returns what it did or kept, a line each; raises ClusterError where it could not.
+    ``timeout``: seconds to wait until that namespace is gone; the next run would wait for it anyway."""
     changes = prune(api, ChangeSet(tuple(_parents(api, owner))), timeout=timeout)
     if changes.errors:
         raise ClusterError("\n".join(changes.errors))

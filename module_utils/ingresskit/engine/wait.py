@@ -67,7 +67,7 @@ def wait(
 def _follow(api: Api, board: _Board, watcher: _Watcher, end: float, timeout: float, grace: float) -> None:
     """Takes events until all is ready; looks at the Pods of what is not, once a round."""
     watcher.start([scope for scope in board.scopes if board.missing(scope)])
-    since: dict[tuple[Ref, str], float] = {}
+    since: dict[Ref, float] = {}  # reasons come in turns (ErrImagePull, ImagePullBackOff): any of them counts
     found: dict[Ref, Trouble] = {}
     look_at = time.monotonic()
     while not board.done():
@@ -77,8 +77,8 @@ def _follow(api: Api, board: _Board, watcher: _Watcher, end: float, timeout: flo
             raise WaitError(_timed_out(api, board, found, timeout))
         if now >= look_at:
             found = troubles(api, board.unready_workloads())
-            since = {(ref, t.reason): since.get((ref, t.reason), now) for ref, t in found.items()}
-            hopeless = [ref for ref, t in found.items() if now - since[ref, t.reason] >= t.patience * grace]
+            since = {ref: since.get(ref, now) for ref in found}
+            hopeless = [ref for ref in found if now - since[ref] >= found[ref].patience * grace]
             if hopeless:
                 raise WaitError(_failed(api, {ref: found[ref].reason for ref in hopeless}))
             look_at = time.monotonic() + _ROUND

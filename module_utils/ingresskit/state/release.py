@@ -11,6 +11,7 @@ import binascii
 import contextlib
 import gzip
 import json
+import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
@@ -60,6 +61,7 @@ class Release:
     objects: dict[Ref, Entry] = field(default_factory=dict)
     fields: dict[str, dict[str, Any]] = field(default_factory=dict)
     extras: dict[str, Any] = field(default_factory=dict)  # the stack's own notes; never a private key
+    run: str = ""  # a random id, so that no two runs write the same record
     resource_version: str = ""  # of the Secret it was read from
 
     @property
@@ -91,7 +93,8 @@ def begin(
     Raises ConflictError where another run saved a record meanwhile."""
     if record is None:
         _ensure_namespace(api, owner)
-    return _save(api, owner, pending(record, changes, who=who, time=_now(), extras=extras))
+    ahead = pending(record, changes, who=who, time=_now(), extras=extras)
+    return _save(api, owner, replace(ahead, run=secrets.token_hex(8)))
 
 
 def finish(api: Api, owner: Owner, record: Release, changes: ChangeSet, *, ready: bool) -> Release:
@@ -155,6 +158,7 @@ def encode(release: Release, owner: Owner) -> Object:
         "time": release.time,
         "who": release.who,
         "result": release.result,
+        "run": release.run,
         "extras": release.extras,
         "fields": release.fields,
         "objects": [
@@ -199,6 +203,7 @@ def decode(secret: Mapping[str, Any], owner: Owner) -> Release:
             dict(_row(row) for row in payload["objects"]),
             payload["fields"],
             payload["extras"],
+            payload["run"],
             secret["metadata"].get("resourceVersion") or "",
         )
     except (KeyError, TypeError, ValueError, OSError, EOFError, binascii.Error) as error:
