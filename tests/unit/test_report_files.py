@@ -74,7 +74,7 @@ def test_junit():
     failure = bad.find("failure")
     assert failure.attrib == {"type": "route", "message": "expected cafe/coffee-svc, got 502 Sorry"}
     assert "declared by: key/coffee" in failure.text
-    assert "tries: 57 in 60.0 s" in failure.text
+    assert "asked: 57 times in 60.0 s" in failure.text
     properties = {each.get("name"): each.get("value") for each in suite.find("properties")}
     assert properties["note"] == "TEST DOUBLE: nginx: test double of F5's"
     assert properties["certificate days left: cafe.example.com"] == "89"

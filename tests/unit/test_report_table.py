@@ -113,7 +113,7 @@ def test_a_failure_is_told_below_with_its_inventory_key():
         "\n\n1 of 2 routes FAILED after 60.0 s\n\n"
         "FAILED GET https://cafe.example.com:30443/coffee\n"
         f"  {BAD_REASON}\n"
-        '  declared by ingress_apps.cafe.hosts."cafe.example.com".paths."/coffee" (57 tries in 60.0 s)'
+        '  declared by ingress_apps.cafe.hosts."cafe.example.com".paths."/coffee" (asked 57 times in 60.0 s)'
     )
     assert re.search(r"/coffee +cafe/coffee-svc +502 \(nginx's own page\) +verified, 89 d +FAILED\n", text)
 
@@ -222,11 +222,19 @@ def test_what_was_promised_in_few_words(expected, words):
         (replace(TLS, verified=False, error="x"), "verified", False, "NOT TRUSTED"),
         (replace(TLS, verified=False, error="not verified"), "any", True, "not verified"),
         (None, "none", True, "-"),
+        (None, "rejected", True, "refused"),
+        (None, "rejected", False, "-"),
+        (replace(TLS, verified=False), "rejected", False, "accepted"),
     ],
 )
 def test_the_tls_cell(tls, wanted, ok, cell):
     (row,) = rows(with_results(result("/", Expected(tls=wanted), Answer(200, tls=tls), ok=ok)))
     assert row.tls == cell
+
+
+@pytest.mark.parametrize(("attempts", "words"), [(0, "never"), (1, "once"), (57, "57 times in 60.0 s")])
+def test_how_often_was_asked(attempts, words):
+    assert f"(asked {words})" in render_table(with_results(replace(BAD, attempts=attempts)))
 
 
 @pytest.mark.parametrize(

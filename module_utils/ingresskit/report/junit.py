@@ -6,7 +6,7 @@ from xml.etree import ElementTree as ET  # only writes: nothing foreign is parse
 
 from ..oracle.types import SmokeReport
 from ..probe.words import describe, printable
-from .rows import Row, rows, seconds, target_words
+from .rows import Row, rows, seconds, target_words, tries
 
 
 def render_junit(report: SmokeReport) -> str:
@@ -51,8 +51,13 @@ def _case(stack: str, row: Row) -> ET.Element:
 def _details(row: Row) -> str:
     answer = row.result.answer
     came = describe(answer) if answer else row.answer
-    tries = f"{row.result.attempts} in {row.result.seconds:.1f} s"
-    facts = {"expected": row.expected, "got": came, "tls": row.tls, "declared by": row.source, "tries": tries}
+    facts = {
+        "expected": row.expected,
+        "got": came,
+        "tls": row.tls,
+        "declared by": row.source,
+        "asked": tries(row.result),
+    }
     return "\n".join(f"{name}: {value}" for name, value in facts.items())
 
 

@@ -107,13 +107,20 @@ def _short(expected: Expected, answer: Answer) -> str:
 
 def _tls(result: ProbeResult, days: int | None) -> str:
     tls = result.answer.tls if result.answer else None
-    if result.probe.expected.tls == "rejected" and result.ok:
-        return "refused"
+    if result.probe.expected.tls == "rejected" and (result.ok or tls):
+        return "refused" if result.ok else "accepted"
     if tls is None:
         return "-"
     if tls.verified:
         return "verified" if days is None else f"verified, {days} d"
     return "not verified" if result.probe.expected.tls == "any" else "NOT TRUSTED"
+
+
+def tries(result: ProbeResult) -> str:
+    """Return how often a probe was sent: ``once``, ``57 times in 60.0 s``, ``never``."""
+    if result.attempts < 2:
+        return "once" if result.attempts else "never"
+    return f"{result.attempts} times in {result.seconds:.1f} s"
 
 
 def seconds(report: SmokeReport) -> float:

@@ -8,7 +8,7 @@ from itertools import groupby
 
 from ..oracle.types import SmokeReport
 from ..probe.words import printable
-from .rows import TEST_DOUBLE, Row, rows, summary, target_words, title
+from .rows import TEST_DOUBLE, Row, rows, summary, target_words, title, tries
 
 WIDTH = 120
 MOST_ROWS, MOST_FAILURES = 200, 40
@@ -117,9 +117,8 @@ def cell_width(text: str) -> int:
 def _failures(failed: list[Row]) -> list[str]:
     lines = []
     for row in failed[:MOST_FAILURES]:
-        tries = f"{row.result.attempts} tries in {row.result.seconds:.1f} s" if row.result.attempts else "never sent"
         lines += ["", f"FAILED {row.result.probe.request.method} {row.url}{row.path}", f"  {row.reason}"]
-        lines += [f"  declared by {row.source} ({tries})"]
+        lines += [f"  declared by {row.source} (asked {tries(row.result)})"]
     more = len(failed) - MOST_FAILURES
     return [*lines, "", f"… and {more} more FAILED"] if more > 0 else lines
 
