@@ -58,7 +58,9 @@ def deployment(name, namespace, image=str(ECHO), replicas=1, **container):
 
 
 def service(name, namespace):
-    return manifest("Service", name, namespace, spec={"selector": {"app": name}, "ports": [{"port": 80, "targetPort": 8080}]})
+    return manifest(
+        "Service", name, namespace, spec={"selector": {"app": name}, "ports": [{"port": 80, "targetPort": 8080}]}
+    )
 
 
 def ingress(name, namespace, host):
@@ -174,8 +176,8 @@ def test_create_then_nothing_to_do_then_remove(stack):
     ]
     first = stack.run(objects, wait_for=60)
     assert first.summary() == "6 created"
-    assert [change.ref.kind for change in first][0] == "Namespace"
-    assert [change.ref.kind for change in first][-1] == "Ingress"
+    kinds = [change.ref.kind for change in first]
+    assert (kinds[0], kinds[-1]) == ("Namespace", "Ingress")
     assert release.load(stack.api, stack.owner).result == "deployed"
 
     before, writes = stack.api.calls.copy(), stack.api.writes
@@ -189,7 +191,9 @@ def test_create_then_nothing_to_do_then_remove(stack):
 
     parent = stack.api.get(Ref("", "Secret", stack.owner.state_namespace, stack.owner.record_name))
     assert parent["metadata"]["labels"]["applyset.kubernetes.io/id"] == stack.owner.id
-    assert "Ingress.networking.k8s.io" in parent["metadata"]["annotations"]["applyset.kubernetes.io/contains-group-kinds"]
+    assert (
+        "Ingress.networking.k8s.io" in parent["metadata"]["annotations"]["applyset.kubernetes.io/contains-group-kinds"]
+    )
 
     changes, notes = stack.remove(timeout=60)
     assert changes.summary() == "6 deleted"
@@ -318,7 +322,11 @@ def test_namespace_with_something_foreign_in_it_stays(stack):
 
 
 def test_check_mode_before_the_namespace_exists(stack):
-    stack.objects = [stack.here(), config_map("page", stack.namespace, text="new"), secret("cert", stack.namespace, key=KEY)]
+    stack.objects = [
+        stack.here(),
+        config_map("page", stack.namespace, text="new"),
+        secret("cert", stack.namespace, key=KEY),
+    ]
     writes = stack.api.writes
     changes = stack.check()
     assert changes.summary() == "3 created"
@@ -353,7 +361,7 @@ def test_check_mode_tells_the_truth_about_what_looks_changed(stack):
 
 
 def test_interrupted_run_converges(stack, monkeypatch):
-    """Killed after some writes: the record written ahead knows all objects, and trusts none of those it was changing."""
+    """Killed after a write: the record written ahead knows all objects, and trusts none of those being changed."""
     page, gone = config_map("page", stack.namespace, text="one"), config_map("gone", stack.namespace, text="one")
     stack.run([stack.here(), page, gone])
 
@@ -369,7 +377,11 @@ def test_interrupted_run_converges(stack, monkeypatch):
         applied.append(obj)
         return real(obj, **options)
 
-    upgrade = [stack.here(), config_map("page", stack.namespace, text="two"), config_map("new", stack.namespace, text="two")]
+    upgrade = [
+        stack.here(),
+        config_map("page", stack.namespace, text="two"),
+        config_map("new", stack.namespace, text="two"),
+    ]
     record, _, changes = stack.planned(upgrade)
     release.begin(stack.api, stack.owner, record, changes)
     monkeypatch.setattr(stack.api, "apply", dying)
@@ -433,9 +445,13 @@ def test_immutable_field_names_the_option_and_recreates(stack):
 
 def test_invalid_object_is_named_and_later_stages_wait(stack):
     broken = service("tea", stack.namespace)
-    broken["spec"]["prots"] = []  # not a list to be pruned: a key the schema does not know
     broken["spec"]["prots"] = [{}]
-    objects = [stack.here(), broken, config_map("page", stack.namespace, a="b"), ingress("cafe", stack.namespace, "a.example")]
+    objects = [
+        stack.here(),
+        broken,
+        config_map("page", stack.namespace, a="b"),
+        ingress("cafe", stack.namespace, "a.example"),
+    ]
     with pytest.raises(ClusterError, match=r"^Service .*/tea: \.spec\.prots: field not declared in schema$"):
         stack.run(objects)
     assert stack.exists("ConfigMap", "page")
@@ -448,7 +464,12 @@ def test_invalid_object_is_named_and_later_stages_wait(stack):
 
 def test_custom_resource_beside_its_definition(stack):
     group = f"{stack.owner.stack}.example.com"
-    schema = {"openAPIV3Schema": {"type": "object", "properties": {"spec": {"type": "object", "x-kubernetes-preserve-unknown-fields": True}}}}
+    schema = {
+        "openAPIV3Schema": {
+            "type": "object",
+            "properties": {"spec": {"type": "object", "x-kubernetes-preserve-unknown-fields": True}},
+        }
+    }
     names = {"kind": "Middleware", "plural": "middlewares", "singular": "middleware"}
     crd = manifest(
         "CustomResourceDefinition", f"middlewares.{group}", None, "apiextensions.k8s.io/v1",
@@ -501,12 +522,19 @@ def test_quota_and_timeout_tell_what_is_missing(stack):
 
 def test_wait_reports_progress_and_endpoints(stack):
     wanted = own(
-        [stack.here(), deployment("tea", stack.namespace), service("tea", stack.namespace), ingress("cafe", stack.namespace, "b.example")],
+        [
+            stack.here(),
+            deployment("tea", stack.namespace),
+            service("tea", stack.namespace),
+            ingress("cafe", stack.namespace, "b.example"),
+        ],
         *owner_of(stack),
     )
     apply_all(stack, wanted)
     seen = []
-    statuses = wait(stack.api, wanted, stack.owner, timeout=30, progress=lambda states: seen.append([s.state for s in states]))
+    statuses = wait(
+        stack.api, wanted, stack.owner, timeout=30, progress=lambda states: seen.append([s.state for s in states])
+    )
     assert {str(status.ref.kind) for status in statuses} == {"Deployment", "Service"}
     assert all(status.state == "ready" for status in statuses)
     assert seen[-1] == ["ready", "ready"]
@@ -562,15 +590,20 @@ def test_missing_rights_are_named(stack):
     transport = stack.api._transport
     weak = type(stack.api)(_with_token(transport, token))
     with pytest.raises(ClusterError) as caught:
-        complete(weak, observe(weak, stack.owner, None), own([config_map("a", stack.namespace, b="c")], *owner_of(stack)), None)
+        complete(
+            weak,
+            observe(weak, stack.owner, None),
+            own([config_map("a", stack.namespace, b="c")], *owner_of(stack)),
+            None,
+        )
     user = f"system:serviceaccount:{stack.namespace}:weak"
     assert f'the user "{user}" may not list configmaps in the whole cluster: grant that by RBAC' in str(caught.value)
 
 
 def _with_token(transport, token):
-    from dataclasses import replace  # noqa: PLC0415
+    from dataclasses import replace
 
-    from module_utils.ingresskit.api.credentials import StaticToken  # noqa: PLC0415
-    from module_utils.ingresskit.api.transport import Transport  # noqa: PLC0415
+    from module_utils.ingresskit.api.credentials import StaticToken
+    from module_utils.ingresskit.api.transport import Transport
 
     return Transport(replace(transport._access, credentials=StaticToken(token)), timeout=5, workers=2)

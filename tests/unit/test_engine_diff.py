@@ -7,7 +7,13 @@ from module_utils.ingresskit.engine.changes import Change, ChangeSet
 from module_utils.ingresskit.engine.diff import diff, same
 from module_utils.ingresskit.engine.stages import stage
 
-NOISE = {"uid": "1", "resourceVersion": "2", "generation": 3, "creationTimestamp": "t", "managedFields": [{"manager": "x"}]}
+NOISE = {
+    "uid": "1",
+    "resourceVersion": "2",
+    "generation": 3,
+    "creationTimestamp": "t",
+    "managedFields": [{"manager": "x"}],
+}
 LAST = "kubectl.kubernetes.io/last-applied-configuration"
 
 
@@ -16,7 +22,10 @@ def obj(kind="ConfigMap", meta=None, **content):
 
 
 def test_noise_is_stripped_and_headers_tell_the_object():
-    before, after = obj(meta=NOISE, data={"a": "1"}, status={"x": 1}), obj(meta=NOISE | {"resourceVersion": "9"}, data={"a": "2"})
+    before, after = (
+        obj(meta=NOISE, data={"a": "1"}, status={"x": 1}),
+        obj(meta=NOISE | {"resourceVersion": "9"}, data={"a": "2"}),
+    )
     found = diff(Ref.of(before), before, after)
     assert found == {
         "before": "apiVersion: v1\ndata:\n  a: '1'\nkind: ConfigMap\nmetadata:\n  name: x\n  namespace: y\n",
@@ -47,7 +56,11 @@ def test_noise_is_stripped_and_headers_tell_the_object():
 )
 def test_secret_values_never_show(before, after, shown_before, shown_after):
     ref = Ref("", "Secret", "y", "x")
-    found = diff(ref, obj("Secret", **before) if before is not None else None, obj("Secret", **after) if after is not None else None)
+    found = diff(
+        ref,
+        obj("Secret", **before) if before is not None else None,
+        obj("Secret", **after) if after is not None else None,
+    )
     assert shown_before in found["before"]
     assert shown_after in found["after"]
     for value in ("b25l", "dHdv", "plain"):

@@ -46,7 +46,13 @@ CASES = {
     ),
     "status and what the server sets go": (
         manifest(
-            metadata={"uid": "1", "resourceVersion": "2", "generation": 3, "managedFields": [{}], "creationTimestamp": "t"},
+            metadata={
+                "uid": "1",
+                "resourceVersion": "2",
+                "generation": 3,
+                "managedFields": [{}],
+                "creationTimestamp": "t",
+            },
             data={"a": "b"},
             status={"phase": "x"},
         ),

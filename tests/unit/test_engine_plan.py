@@ -51,6 +51,8 @@ def released(*objects, hash=None, result="deployed"):
     return Release(3, "2026-01-01T00:00:00+00:00", "me", result, entries, {digest(FIELDS): FIELDS})
 
 
+RENAME = "rename it in the inventory, or delete it from the cluster if nobody needs it"
+FORCE = "remove the field there, or set ingress_apply.force_conflicts: true"
 FOREIGN = {"app": "theirs"}
 STRIPPED = {"ingresskit.io/left": "over"}
 OTHER_STACK = {"applyset.kubernetes.io/part-of": "applyset-x-v1", "ingresskit.io/stack": "other"}
@@ -76,23 +78,23 @@ ONE = {
     ),
     "taken by an Apply": (
         alive(PAGE, *TAKEN_BY_ARGO), released(PAGE), "conflicted",
-        "argocd took .data.text by server-side apply: remove the field there, or set ingress_apply.force_conflicts: true",
+        f"argocd took .data.text by server-side apply: {FORCE}",
     ),
     "namesake": (
         alive(labels=FOREIGN), None, "conflicted",
-        "exists and is not ours: rename it in the inventory, or delete it from the cluster if nobody needs it",
+        f"exists and is not ours: {RENAME}",
     ),
     "namesake of helm": (
         alive(labels={"app.kubernetes.io/managed-by": "Helm"}), None, "conflicted",
-        "exists and is not ours (managed by Helm): rename it in the inventory, or delete it from the cluster if nobody needs it",
+        f"exists and is not ours (managed by Helm): {RENAME}",
     ),
     "namesake made in place of ours": (
         alive(PAGE, entry("kubectl", FIELDS, "Update"), labels={}), released(PAGE), "conflicted",
-        "exists and is not ours: rename it in the inventory, or delete it from the cluster if nobody needs it",
+        f"exists and is not ours: {RENAME}",
     ),
     "of another stack": (
         alive(labels=OTHER_STACK), released(PAGE), "conflicted",
-        "exists and belongs to the stack other: rename it in the inventory, or delete it from the cluster if nobody needs it",
+        f"exists and belongs to the stack other: {RENAME}",
     ),
     "label removed by hand": (alive(labels=STRIPPED), released(PAGE, hash=""), "configured", ""),
     "label removed by hand, entry as it was": (alive(labels=STRIPPED), released(PAGE), "configured", ""),
@@ -147,7 +149,11 @@ def test_system_namespaces_are_never_ours_whatever_their_labels(name):
 
 def test_objects_of_a_terminating_namespace_are_made_anew():
     going = alive(SPACE, deletionTimestamp="t")
-    changes = plan([PAGE, SPACE], Snapshot(OWNER, {Ref.of(PAGE): alive(), Ref.of(SPACE): going}, {}, {"cafe": going}), released(PAGE, SPACE))
+    changes = plan(
+        [PAGE, SPACE],
+        Snapshot(OWNER, {Ref.of(PAGE): alive(), Ref.of(SPACE): going}, {}, {"cafe": going}),
+        released(PAGE, SPACE),
+    )
     assert [change.action for change in changes] == ["created", "created"]
 
 
@@ -180,7 +186,11 @@ def test_order_is_by_stage_and_removal_reversed():
         {"apiVersion": "networking.k8s.io/v1", "kind": "Ingress", "metadata": {"name": "i", "namespace": "cafe"}},
         {"apiVersion": "apps/v1", "kind": "Deployment", "metadata": {"name": "d", "namespace": "cafe"}},
         {"apiVersion": "traefik.io/v1alpha1", "kind": "Middleware", "metadata": {"name": "m", "namespace": "cafe"}},
-        {"apiVersion": "rbac.authorization.k8s.io/v1", "kind": "RoleBinding", "metadata": {"name": "b", "namespace": "cafe"}},
+        {
+            "apiVersion": "rbac.authorization.k8s.io/v1",
+            "kind": "RoleBinding",
+            "metadata": {"name": "b", "namespace": "cafe"},
+        },
         {"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "s", "namespace": "cafe"}},
         {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "cafe"}},
     ]
@@ -238,4 +248,7 @@ def test_conflicts_are_raised_together():
     changes = plan(others, snapshot(*(alive(obj, labels=FOREIGN) for obj in others)), None)
     with pytest.raises(ConflictError) as caught:
         changes.raise_conflicts()
-    assert [line.split(":")[0] for line in str(caught.value).splitlines()] == ["ConfigMap cafe/one", "ConfigMap cafe/two"]
+    assert [line.split(":")[0] for line in str(caught.value).splitlines()] == [
+        "ConfigMap cafe/one",
+        "ConfigMap cafe/two",
+    ]

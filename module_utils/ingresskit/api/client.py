@@ -120,7 +120,7 @@ class Api(Protocol):
 _METADATA = "application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1"
 _METADATA_LIST = "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1"
 _DISCOVERY = "application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList"
-_PAGE = 500
+_PAGE = 1000  # items; metadata of so many is about 1.5 MB
 _RESTARTS = 3  # of a LIST whose continue token has expired
 
 

@@ -1,0 +1,333 @@
+"""The client against a small HTTP server on loopback that misbehaves as told: retries, paging, watches, counting."""
+
+import json
+import socket
+import threading
+import time
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from urllib.parse import parse_qsl, urlsplit
+
+import pytest
+
+from module_utils.ingresskit.api.client import KubeApi
+from module_utils.ingresskit.api.credentials import Credentials, KeyPair
+from module_utils.ingresskit.api.failures import Gone, Invalid, Unauthorized, UnknownKind, Unreachable
+from module_utils.ingresskit.api.kubeconfig import Access
+from module_utils.ingresskit.api.resources import BUILTIN, Ref, Resource
+from module_utils.ingresskit.api.transport import Transport, _ssl_context
+from module_utils.ingresskit.errors import ClusterError
+
+PAGE = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "page", "namespace": "cafe"}}
+REF, KIND = Ref.of(PAGE), BUILTIN["v1", "ConfigMap"]
+OK = (200, PAGE)
+RESET, STALL = "reset", "stall"
+
+
+class Server:
+    """Answers requests in turn from ``script``; keeps what it was asked."""
+
+    def __init__(self):
+        self.script, self.asked = [], []
+        outer = self
+
+        class Handler(BaseHTTPRequestHandler):
+            protocol_version = "HTTP/1.1"
+
+            def answer(self):
+                url = urlsplit(self.path)
+                length = int(self.headers.get("Content-Length") or 0)
+                body = json.loads(self.rfile.read(length)) if length else None
+                outer.asked.append((self.command, url.path, dict(parse_qsl(url.query)), dict(self.headers), body))
+                outer.reply(self, outer.script.pop(0))
+
+            do_GET = do_PATCH = do_POST = do_PUT = do_DELETE = answer
+
+            def log_message(self, *_):
+                pass
+
+        self.http = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self.http.daemon_threads = True
+        threading.Thread(target=self.http.serve_forever, args=(0.01,), daemon=True).start()
+        self.url = f"http://127.0.0.1:{self.http.server_port}"
+
+    def reply(self, handler, step):
+        if step == RESET:
+            handler.connection.shutdown(socket.SHUT_RDWR)
+            handler.close_connection = True
+            return
+        if step == STALL:
+            time.sleep(0.5)
+            handler.close_connection = True
+            return
+        status, body, *headers = step
+        text = body if isinstance(body, bytes) else json.dumps(body).encode()
+        handler.send_response(status)
+        for name, value in (headers[0] if headers else {}).items():
+            handler.send_header(name, value)
+        if "Transfer-Encoding" not in (headers[0] if headers else {}):
+            handler.send_header("Content-Length", str(len(text)))
+        handler.end_headers()
+        handler.wfile.write(text)
+
+    def close(self):
+        self.http.shutdown()
+        self.http.server_close()
+
+
+@pytest.fixture
+def server():
+    made = Server()
+    yield made
+    made.close()
+
+
+def client(server, timeout=5.0, **access):
+    return KubeApi(Transport(Access(server.url, "context 'x'", **access), timeout=timeout, workers=4))
+
+
+@pytest.mark.parametrize(
+    ("faults", "at_least"),
+    [
+        ([(429, {}, {"Retry-After": "1"})], 1.0),
+        ([(429, {})], 0),
+        ([(503, b"upstream not ready")], 0),
+        ([(500, {"message": "etcdserver: leader changed"}), (500, {})], 0),
+        ([(504, {}), (502, {})], 0),
+        ([RESET], 0),
+        ([RESET, (429, {}), RESET], 0),
+    ],
+)
+def test_passing_faults_are_retried(server, faults, at_least):
+    server.script = [*faults, OK]
+    api = client(server)
+    started = time.monotonic()
+    assert api.apply(PAGE)["metadata"]["name"] == "page"
+    assert at_least <= time.monotonic() - started < at_least + 2
+    assert api.calls == {"patch": len(faults) + 1}, "retries are counted"
+    assert api.writes == len(faults) + 1
+
+
+def test_a_stalled_answer_is_retried(server):
+    server.script = [STALL, OK]
+    call_once = client(server)._transport
+    from module_utils.ingresskit.api.calls import Call
+
+    assert call_once.json(Call("get", "GET", KIND.path("cafe", "page"), "x"), read=0.1)["kind"] == "ConfigMap"
+
+
+@pytest.mark.parametrize("fault", [(503, {}), RESET, (429, {}, {"Retry-After": "60"})])
+def test_the_deadline_ends_retries(server, fault):
+    server.script = [fault] * 100
+    started = time.monotonic()
+    with pytest.raises(ClusterError):
+        client(server, timeout=0.5).apply(PAGE)
+    assert time.monotonic() - started < 2
+
+
+def test_a_call_after_the_deadline_is_still_sent_once(server):
+    server.script = [OK, (503, {}), OK]
+    api = client(server, timeout=0)
+    api.apply(PAGE)
+    with pytest.raises(ClusterError):
+        api.apply(PAGE)
+    api.renew(5)
+    server.script = [(503, {}), OK]
+    api.apply(PAGE)
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        (422, {"message": "bad"}),
+        (500, {"message": "failed to create typed patch object (a/b; v1): .x: field not declared"}),
+    ],
+)
+def test_what_cannot_pass_is_not_retried(server, answer):
+    server.script = [answer]
+    with pytest.raises(Invalid):
+        client(server).apply(PAGE)
+
+
+def test_a_500_that_stays_ends_before_the_deadline(server, monkeypatch):
+    monkeypatch.setattr("module_utils.ingresskit.api.transport.random.uniform", lambda *_: 0.0)
+    server.script = [(500, {"message": "failed calling webhook"})] * 20
+    with pytest.raises(ClusterError, match="ConfigMap cafe/page: failed calling webhook"):
+        client(server, timeout=300).apply(PAGE)
+    assert len(server.asked) == 8
+
+
+class Renewable(Credentials):
+    """A token that is only good once renewed."""
+
+    token, renewals = "old", 0
+
+    def authorization(self):
+        return f"Bearer {self.token}"
+
+    def renew(self):
+        self.token, self.renewals = "new", self.renewals + 1
+        return True
+
+
+def test_a_401_renews_credentials_once(server):
+    credentials = Renewable()
+    server.script = [(401, {}), OK]
+    client(server, credentials=credentials).apply(PAGE)
+    assert [asked[3]["Authorization"] for asked in server.asked] == ["Bearer old", "Bearer new"]
+    server.script = [(401, {}), (401, {})]
+    with pytest.raises(Unauthorized):
+        client(server, credentials=credentials).apply(PAGE)
+    assert credentials.renewals == 2
+
+
+def test_apply_is_a_strict_server_side_apply(server):
+    server.script = [OK] * 3
+    api = client(server)
+    api.apply(PAGE)
+    api.apply(PAGE, force=True, metadata_only=True)
+    api.apply(PAGE, dry_run=True)
+    method, path, query, headers, body = server.asked[0]
+    assert (method, path, body) == ("PATCH", "/api/v1/namespaces/cafe/configmaps/page", PAGE)
+    assert query == {"fieldManager": "ingresskit", "force": "false", "fieldValidation": "Strict"}
+    assert headers["Content-Type"] == "application/apply-patch+yaml"
+    assert server.asked[1][2]["force"] == "true"
+    assert "as=PartialObjectMetadata;" in server.asked[1][3]["Accept"]
+    assert server.asked[2][2]["dryRun"] == "All"
+    assert api.calls == {"patch": 2, "dryrun": 1}
+    assert api.writes == 2
+
+
+def page(names, more=""):
+    items = [{"metadata": {"name": name, "namespace": "cafe"}} for name in names]
+    return 200, {"metadata": {"resourceVersion": "7", "continue": more}, "items": items}
+
+
+def test_a_list_takes_all_pages_and_starts_over_where_a_token_expired(server):
+    server.script = [page(["a"], "t1"), (410, {"message": "expired"}), page(["a"], "t1"), page(["b"])]
+    found = client(server).list_metadata(KIND, "cafe", "x=y")
+    assert [item["metadata"]["name"] for item in found.items] == ["a", "b"]
+    assert {(item["apiVersion"], item["kind"]) for item in found.items} == {("v1", "ConfigMap")}
+    assert found.resource_version == "7"
+    assert [asked[2].get("continue") for asked in server.asked] == [None, "t1", None, "t1"]
+    assert all(asked[2]["labelSelector"] == "x=y" for asked in server.asked)
+    assert "as=PartialObjectMetadataList" in server.asked[0][3]["Accept"]
+
+
+def test_a_list_whose_tokens_always_expire_is_taken_whole(server):
+    server.script = [page(["a"], "t1"), (410, {})] * 3 + [page(["a", "b"])]
+    assert len(client(server).list_objects(KIND).items) == 2
+    assert "limit" not in server.asked[-1][2]
+
+
+def test_absent_objects(server):
+    server.script = [(404, {"message": "not found"})] * 2
+    api = client(server)
+    assert api.get(REF) is None
+    assert api.delete(REF, uid="1", resource_version="2") is False
+    assert server.asked[1][4]["preconditions"] == {"uid": "1", "resourceVersion": "2"}
+    assert server.asked[1][4]["propagationPolicy"] == "Background"
+
+
+def test_unknown_kinds_are_discovered_once(server):
+    resources = [
+        {"name": "middlewares", "kind": "Middleware", "namespaced": True},
+        {"name": "middlewares/status", "kind": "Middleware", "namespaced": True},
+    ]
+    server.script = [(200, {"resources": resources}), (404, {})]
+    api = client(server)
+    expected = Resource("traefik.io/v1alpha1", "Middleware", "middlewares", True)
+    assert api.resource("traefik.io/v1alpha1", "Middleware") == expected
+    assert api.resource("traefik.io/v1alpha1", "Middleware") == expected
+    with pytest.raises(UnknownKind, match="does not serve x/v1 Thing: install what defines it first"):
+        api.resource("x/v1", "Thing")
+    assert len(server.asked) == 2
+
+
+def lines(*events):
+    return b"".join(json.dumps({"type": kind, "object": obj}).encode() + b"\n" for kind, obj in events)
+
+
+def obj(version):
+    return {"metadata": {"name": "page", "namespace": "cafe", "resourceVersion": version}}
+
+
+def test_a_watch_yields_events_and_bookmarks_to_its_end(server):
+    server.script = [(200, lines(("ADDED", obj("1")), ("BOOKMARK", obj("5")), ("DELETED", obj("6"))))]
+    events = list(client(server).watch(KIND, "cafe", "0", "x=y", timeout=9.5))
+    assert [event.type for event in events] == ["ADDED", "BOOKMARK", "DELETED"]
+    assert events[0].object["kind"] == "ConfigMap"
+    query = server.asked[0][2]
+    assert query == {
+        "watch": "1", "allowWatchBookmarks": "true", "timeoutSeconds": "10", "resourceVersion": "0",
+        "labelSelector": "x=y",
+    }  # fmt: skip
+
+
+def test_a_watch_from_too_long_ago_is_gone(server):
+    server.script = [(200, lines(("ERROR", {"code": 410, "message": "too old resource version: 1 (2)"})))]
+    with pytest.raises(Gone, match="too old"):
+        list(client(server).watch(KIND))
+    server.script = [(410, {})]
+    with pytest.raises(Gone):
+        client(server).watch(KIND)
+
+
+def test_a_watch_cut_in_the_middle_of_a_line_is_told(server):
+    server.script = [(200, lines(("ADDED", obj("1"))) + b'{"type":"ADD')]
+    with pytest.raises(Unreachable, match="watch of configmaps broke off"):
+        list(client(server).watch(KIND))
+
+
+def test_a_watch_can_be_closed_by_another_thread_while_it_waits(server):
+    hold = threading.Event()
+
+    def chunked(handler, _):
+        text = lines(("ADDED", obj("1")))
+        handler.send_response(200)
+        handler.send_header("Transfer-Encoding", "chunked")
+        handler.end_headers()
+        handler.wfile.write(b"%x\r\n%s\r\n" % (len(text), text))
+        handler.wfile.flush()
+        hold.wait(10)
+        handler.close_connection = True
+
+    server.reply, server.script = chunked, [OK]
+    watch = client(server).watch(KIND, timeout=60)
+    seen = []
+    threading.Timer(0.2, watch.close).start()
+    started = time.monotonic()
+    seen += list(watch)
+    hold.set()
+    assert [event.type for event in seen] == ["ADDED"]
+    assert time.monotonic() - started < 2
+
+
+def test_nobody_there_names_the_key(server):
+    api = KubeApi(Transport(Access("http://127.0.0.1:9", "context 'x' in f"), timeout=60, workers=1))
+    started = time.monotonic()
+    with pytest.raises(
+        Unreachable, match=r"^ingress_cluster\.context: the API server http://127\.0\.0\.1:9 \(context 'x' in f\) "
+    ):
+        api.check()
+    assert time.monotonic() - started < 2, "the first call does not use up the deadline"
+
+
+def test_a_server_that_is_no_url():
+    api = KubeApi(Transport(Access("https://", "context 'x'"), timeout=1, workers=1))
+    with pytest.raises(ClusterError, match=r"^ingress_cluster\."):
+        api.check()
+
+
+@pytest.mark.parametrize(
+    ("access", "message"),
+    [
+        (Access("https://x", "context 'x'", ca_pem="junk"), "certificate-authority of context 'x' is not PEM"),
+        (
+            Access("https://x", "context 'x'", credentials=Credentials(KeyPair("junk", "junk"))),
+            "client-certificate and client-key of context 'x' do not load",
+        ),
+    ],
+)
+def test_broken_certificates_name_the_key(access, message):
+    with pytest.raises(ClusterError, match=rf"^ingress_cluster\.kubeconfig: {message}"):
+        _ssl_context(access)
