@@ -125,21 +125,19 @@ def converge(inventory: Mapping[str, Any], settings: Settings) -> Outcome:
 
 def remove(inventory: Mapping[str, Any], settings: Settings) -> Outcome:
     """Deletes everything of the stack and nothing else, its CA and its record last."""
-    from .engine.apply import raise_errors
+    from .engine.apply import preview, raise_errors
     from .engine.plan import plan_removal
-    from .engine.prune import forget, prune
+    from .engine.prune import forget, prune, spare
     from .engine.snapshot import observe
     from .state import release
 
     stack = model.load(inventory)
     api, owner = connect_to(stack), owner_of(stack)
     record = release.load(api, owner)
-    changes = plan_removal(observe(api, owner, record), record)
-    notes: list[str] = []
-    if not settings.check:
-        changes = prune(api, changes, diff=settings.diff, timeout=stack.cluster.timeout)
-        raise_errors(changes)
-        notes = forget(api, owner)
+    changes = spare(api, plan_removal(observe(api, owner, record), record))
+    changes = preview(api, changes) if settings.check else prune(api, changes, diff=settings.diff, timeout=60)
+    raise_errors(changes)
+    notes = [] if settings.check else forget(api, owner)
     return Outcome(stack, changes, notes=notes, calls=dict(api.calls))
 
 
@@ -156,12 +154,14 @@ class _Run:
 
     def converge(self) -> Outcome:
         from .engine.plan import plan
+        from .engine.prune import spare
         from .state import release
 
         record = release.load(self.api, self.owner)
         objects, facts, seen = self._render(record)
         changes = plan(objects, seen, record, force_conflicts=self.apply.force_conflicts)
         changes.raise_conflicts()
+        changes = spare(self.api, changes)
         revision = record.revision if record else 0
         if self.settings.check:
             changes = self._preview(changes, record)
@@ -183,15 +183,20 @@ class _Run:
         return objects, facts, complete(self.api, seen, objects, record)
 
     def _preview(self, changes: ChangeSet, record: Release | None) -> ChangeSet:
-        from .engine.apply import preview
+        from .engine.apply import preview, raise_errors
+        from .engine.node_ports import forgive_node_ports
 
         force, recreate = self.apply.force_conflicts, self.apply.recreate
-        return preview(self.api, changes, record, force_conflicts=force, recreate=recreate)
+        changes = preview(self.api, changes, record, force_conflicts=force, recreate=recreate)
+        changes = forgive_node_ports(self.api, changes)
+        raise_errors(changes)
+        return changes
 
     def _carry_out(
         self, objects: list[Object], changes: ChangeSet, record: Release | None, facts: Facts
     ) -> tuple[ChangeSet, int]:
         from .engine.apply import apply, raise_errors
+        from .engine.node_ports import release_node_ports
         from .engine.prune import prune
         from .state import release
 
@@ -199,6 +204,8 @@ class _Run:
         ready = False
         try:
             save_authority(self.api, self.owner, facts)
+            changes = release_node_ports(self.api, changes, diff=self.settings.diff)
+            raise_errors(changes)
             changes = apply(
                 self.api,
                 changes,

@@ -77,7 +77,8 @@ def save_authority(api: Api, owner: Owner, facts: Facts) -> None:
     """Keeps a CA made in this run in the state namespace; one that is there already is left alone."""
     if facts.authority is None or _load_authority(api, owner) is not None:
         return
-    from .engine.ownership import MANAGED_BY, MANAGER, STACK  # not needed without a cluster
+    from .api.resources import MANAGER
+    from .engine.ownership import MANAGED_BY, STACK  # not needed without a cluster
 
     labels = {MANAGED_BY: MANAGER, STACK: owner.stack}
     data = {"tls.crt": facts.authority.certificate, "tls.key": facts.authority.key}

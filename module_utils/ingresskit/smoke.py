@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
@@ -41,6 +42,7 @@ def smoke(inventory: Mapping[str, Any], base_dir: Path) -> tuple[SmokeReport, st
     target = find_target(api, type=expose.type, namespace=namespace, service=service, address=expose.address)
     asked = probes(stack, dialect, page_of(stack, facts))
     settings = stack.ingress_smoke
+    begun = time.monotonic()
     results = run(asked, target, ca_pem=ca, timeout=settings.timeout, wait=settings.wait)
     selector = ",".join(f"{key}={value}" for key, value in dialect.pod_labels(stack).items())
     report = SmokeReport(
@@ -50,6 +52,7 @@ def smoke(inventory: Mapping[str, Any], base_dir: Path) -> tuple[SmokeReport, st
         notes=tuple(f"TEST DOUBLE: {each}" for each in test_doubles(api, namespace, selector)),
         controller=f"{stack.controller.kind} {dialect.version(stack.controller)}",
         days_left=days_left(results, datetime.now(UTC)),
+        seconds=time.monotonic() - begun,
     )
     return report, ca
 

@@ -72,7 +72,9 @@ def issue(authority: KeyPair, hosts: Sequence[str], now: datetime) -> KeyPair:
 def inputs_hash(hosts: Sequence[str], authority_certificate: str) -> str:
     """The hash of all that a certificate of ours is made from: another hash means that it must be issued anew."""
     issuer = fingerprint(authority_certificate)
-    text = json.dumps({"hosts": list(hosts), "issuer": issuer, "key": "ecdsa-p256", "days": LEAF_LIFETIME.days}, sort_keys=True)
+    text = json.dumps(
+        {"hosts": list(hosts), "issuer": issuer, "key": "ecdsa-p256", "days": LEAF_LIFETIME.days}, sort_keys=True
+    )
     return hashlib.sha256(text.encode()).hexdigest()
 
 

@@ -5,11 +5,11 @@ No custom resource is used: middlewares come from its file provider, out of a Co
 
 from __future__ import annotations
 
-import json
+import yaml
 from collections.abc import Iterator
 
 from ..images import TRAEFIK
-from ..manifests import RESTRICTED_CONTAINER, Object, manifest
+from ..manifests import RESTRICTED_CONTAINER, Object, content_hash, manifest
 from ..model.certificates import DEFAULT_SECRET
 from ..model.controller import Controller
 from ..model.options import Options
@@ -19,6 +19,7 @@ from .workload import PodSpec, role_bindings, rule, surroundings, workload
 
 DYNAMIC = "traefik-dynamic"
 ANNOTATION = "traefik.ingress.kubernetes.io/"
+TO_HTTPS = r"^http://(\[[^\]]+\]|[^/:]+)(?::\d+)?(/.*)?$"
 REDIRECTS = {301: ("redirect-permanently", True), 302: ("redirect-temporarily", False)}
 CLUSTER_RULES = [
     rule("", "services secrets nodes", "get list watch"),
@@ -53,7 +54,7 @@ class Traefik(IngressController):
             annotations={"ingressclass.kubernetes.io/is-default-class": "true"} if controller.default_class else None,
             spec={"controller": self.class_controller},
         )
-        dynamic = {"dynamic.json": json.dumps(_dynamic(controller), indent=2, sort_keys=True) + "\n"}
+        dynamic = {"dynamic.yaml": yaml.safe_dump(_dynamic(controller))}
         return [
             *surroundings(stack, spec, labels),
             *role_bindings(stack, spec, labels, CLUSTER_RULES, []),
@@ -89,6 +90,8 @@ class Traefik(IngressController):
                 "volumeMounts": mounts,
             },
             volumes=volumes,
+            # it reloads the file by itself, but only when the kubelet gets round to it, a minute or two later
+            annotations={"ingresskit.io/dynamic": content_hash(_dynamic(controller))},
         )
 
     def args(self, stack: Stack) -> list[str]:
@@ -101,6 +104,7 @@ class Traefik(IngressController):
         for name, port in (("web", self.http_port), ("websecure", self.https_port)):
             lifecycle = f"--entrypoints.{name}.transport.lifecycle"
             flags.append(f"--entrypoints.{name}.address=:{port}")
+            flags.append(f"--entrypoints.{name}.asdefault=true")  # else every route is served on the metrics port too
             flags.append(f"{lifecycle}.requestacceptgracetimeout={drain}")
             flags.append(f"{lifecycle}.gracetimeout={grace}")
         provider = "--providers.kubernetesingress"
@@ -147,9 +151,9 @@ class Traefik(IngressController):
 
 
 def _dynamic(controller: Controller) -> Object:
-    middlewares = {
-        name: {"redirectScheme": {"scheme": "https", "permanent": keep}} for name, keep in REDIRECTS.values()
-    }
+    # not redirectScheme: it drops the port, finds https://host:30443/ changed by that, and redirects HTTPS for ever
+    to_https = {"regex": TO_HTTPS, "replacement": "https://${1}${2}"}
+    middlewares = {name: {"redirectRegex": {**to_https, "permanent": keep}} for name, keep in REDIRECTS.values()}
     dynamic: Object = {"http": {"middlewares": middlewares}}
     if controller.default_tls is not None:
         files = {"certFile": "/etc/traefik/default-tls/tls.crt", "keyFile": "/etc/traefik/default-tls/tls.key"}

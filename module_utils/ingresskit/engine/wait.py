@@ -28,6 +28,7 @@ _SLICES = BUILTIN["discovery.k8s.io/v1", "EndpointSlice"]
 _SERVICE_NAME = "kubernetes.io/service-name"  # label of an EndpointSlice
 _ROUND = 1.5  # seconds between two looks at the Pods of what is not ready
 _SHOWN = 20  # objects a message lists
+_STEADY = 3.0  # seconds a workload without a readiness probe must stay ready: a crash takes the kubelet a second or two
 
 
 def wait(
@@ -66,14 +67,14 @@ def wait(
 
 def _follow(api: Api, board: _Board, watcher: _Watcher, end: float, timeout: float, grace: float) -> None:
     """Takes events until all is ready; looks at the Pods of what is not, once a round."""
-    watcher.start([scope for scope in board.scopes if board.missing(scope)])
+    watcher.start([scope for scope in board.scopes if board.pending(scope)])
     since: dict[Ref, float] = {}  # reasons come in turns (ErrImagePull, ImagePullBackOff): any of them counts
     found: dict[Ref, Trouble] = {}
     look_at = time.monotonic()
     while not board.done():
         board.raise_failed(api)
         now = time.monotonic()
-        if now >= end:
+        if now >= end and board.unready():
             raise WaitError(_timed_out(api, board, found, timeout))
         if now >= look_at:
             found = troubles(api, board.unready_workloads())
@@ -82,7 +83,7 @@ def _follow(api: Api, board: _Board, watcher: _Watcher, end: float, timeout: flo
             if hopeless:
                 raise WaitError(_failed(api, {ref: found[ref].reason for ref in hopeless}))
             look_at = time.monotonic() + _ROUND
-        board.take(watcher.next(min(end, look_at) - time.monotonic()))
+        board.take(watcher.next(min(end, look_at, board.steady_at or end) - time.monotonic()))
 
 
 @dataclass
@@ -123,6 +124,13 @@ def _has_rule(obj: Object, ingress_needs_address: bool) -> bool:
     return obj["kind"] in (*_WORKLOADS, "Job", "CustomResourceDefinition")
 
 
+def _unprobed(obj: Object) -> bool:
+    """Whether a workload counts as ready the moment its process runs, however soon that ends."""
+    if obj["kind"] not in _WORKLOADS:
+        return False
+    return not all("readinessProbe" in container for container in obj["spec"]["template"]["spec"]["containers"])
+
+
 def _used_services(objects: Iterable[Object]) -> set[Ref]:
     """The Services that the Ingresses among the objects route to."""
     used = set()
@@ -149,14 +157,21 @@ class _Board:
             for ref in scope.targets
         }
         self._open = set(self._status)  # keys of what is not ready
+        self._since: dict[Ref, float] = {}  # since when what has no readiness probe is ready
         self._live: dict[Ref, Object] = {}
         self._slices: dict[Ref, dict[str, Object]] = defaultdict(dict)
 
-    def done(self) -> bool:
-        return not self._open
+    @property
+    def steady_at(self) -> float:
+        """When all that is ready without having a readiness probe will have been so for long enough."""
+        return max(self._since.values()) + _STEADY if self._since else 0.0
 
-    def missing(self, scope: _Scope) -> bool:
-        return any((scope.resource, ref) in self._open for ref in scope.targets)
+    def done(self) -> bool:
+        return not self._open and time.monotonic() >= self.steady_at
+
+    def pending(self, scope: _Scope) -> bool:
+        """Whether anything of the scope may still change the outcome."""
+        return any((scope.resource, ref) in self._open or ref in self._since for ref in scope.targets)
 
     def statuses(self) -> list[Status]:
         return list(self._status.values())
@@ -204,6 +219,10 @@ class _Board:
             return
         status = compute(obj, ingress_needs_address=self._needs_address)
         self._live[status.ref] = obj
+        if status.state == "ready" and _unprobed(obj) and not deleted:
+            self._since.setdefault(status.ref, time.monotonic())
+        else:
+            self._since.pop(status.ref, None)
         self._set(scope, replace(status, state="progressing", reason="was deleted") if deleted else status)
 
     def _set(self, scope: _Scope, status: Status) -> None:

@@ -58,7 +58,8 @@ def check_host(value: str) -> str:
     try:
         ipaddress.ip_address(name)
     except ValueError:
-        return value if _dns_name(name) else value
+        _dns_name(name)
+        return value
     raise ValueError('is an IP address; an Ingress rule takes a DNS name (use "*" to serve every name and address)')
 
 

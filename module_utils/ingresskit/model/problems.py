@@ -37,9 +37,8 @@ def problems_of(error: ValidationError, root: type[BaseModel], data: Any) -> lis
     found: dict[tuple[str, str], Problem] = {}
     for item in error.errors(include_url=False, include_input=False):
         raw = item["loc"]
-        bad_key = bool(raw) and raw[-1] == "[key]"
         loc = tuple(part for part in raw if not _is_tag(part))
-        message = _message(item, loc, root, _at(data, loc), bad_key)
+        message = _message(item, loc, root, _at(data, loc))
         problem = Problem(show_path(loc), message)
         found.setdefault((problem.path, problem.message), problem)
     return list(found.values())
@@ -71,15 +70,14 @@ def _at(data: Any, loc: Loc) -> Any:
     return data
 
 
-def _message(item: Any, loc: Loc, root: type[BaseModel], value: Any, bad_key: bool) -> str:
+def _message(item: Any, loc: Loc, root: type[BaseModel], value: Any) -> str:
     kind, context = item["type"], item.get("ctx", {})
     if kind == "extra_forbidden":
         return unknown_key(str(loc[-1]), _fields_at(root, loc[:-1]))
     if kind == "missing":
         return "is missing"
     if kind == "value_error":
-        text = str(context.get("error", item["msg"]))
-        return text if not bad_key else text
+        return str(context.get("error", item["msg"]))
     if kind == "literal_error":
         expected = re.findall(r"'([^']*)'", str(context.get("expected", ""))) or [str(context.get("expected"))]
         guess = nearest(str(value), expected) if isinstance(value, str) else None
@@ -89,7 +87,7 @@ def _message(item: Any, loc: Loc, root: type[BaseModel], value: Any, bad_key: bo
     wanted = _WANTED.get(kind)
     if wanted:
         return f"must be {wanted}, not {_describe(loc, value)}"
-    text = item["msg"]
+    text = str(item["msg"])
     return text[0].lower() + text[1:].replace("Input should", "should")
 
 
