@@ -128,6 +128,7 @@ class ScriptedNginx:
     def __init__(self):
         self.running = ""
         self.reloads = 0
+        self.tests = 0
 
     def write_secrets(self, files):
         pass
@@ -136,6 +137,7 @@ class ScriptedNginx:
         pass
 
     async def test(self, text):
+        self.tests += 1
         if "BAD" in text:
             raise NginxError("unknown directive")
 
@@ -172,6 +174,13 @@ def test_the_same_plan_again_is_no_reload():
     complaints, nginx = applied(False, plan_of(a="1"), plan_of(a="1"))
     assert complaints == [[], []]
     assert nginx.reloads == 2  # start, a
+
+
+def test_what_was_refused_once_is_not_tried_again():
+    bad = plan_of(a="BAD")
+    complaints, nginx = applied(False, bad, bad, bad)
+    assert complaints == [["a"]] * 3
+    assert nginx.tests == 2  # start, a
 
 
 def test_without_safety_one_bad_piece_blocks_every_change():
@@ -230,6 +239,7 @@ class Script:
 
     def __init__(self, lists, watches):
         self.lists, self.watches, self.asked = list(lists), list(watches), []
+        self.over = asyncio.Event()
 
     def app(self):
         app = web.Application()
@@ -250,7 +260,7 @@ class Script:
             await response.write(line[:10])
             await response.write(line[10:])
         if not self.watches:
-            await asyncio.sleep(30)  # nothing more to tell
+            await self.over.wait()  # nothing more to tell
         return response
 
 
@@ -265,12 +275,14 @@ def followed(script, names):
         async with served(script.app()) as kube:
             found = store.Store(kube, [store.Table("secrets")])
             job = asyncio.create_task(found.run())
-            async with asyncio.timeout(10):
-                while {name for _, name in found.all("secrets")} != names or len(script.asked) < 3:
-                    await asyncio.sleep(0.01)
-            job.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await job
+            try:
+                async with asyncio.timeout(5):
+                    while {name for _, name in found.all("secrets")} != names or len(script.asked) < 3:
+                        await asyncio.sleep(0.01)
+            finally:
+                script.over.set()
+                job.cancel()
+                await asyncio.gather(job, return_exceptions=True)
             return {name: one for (_, name), one in found.all("secrets").items()}
 
     return asyncio.run(go())

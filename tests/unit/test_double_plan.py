@@ -210,6 +210,7 @@ def test_with_the_flag_and_a_default_secret_a_hostless_rule_becomes_the_default_
     assert text.count("default_server;") == 4  # two families, two ports: one server
     assert 'location "/tea" {' in block
     assert "ssl_certificate /etc/nginx/secrets/nginx-ingress-default-" in block
+    assert "return 301" not in block  # it serves both schemes: no TLS was asked for
 
 
 def test_an_ingress_without_rules_is_rejected():
@@ -391,6 +392,11 @@ def test_an_expired_certificate_is_served_without_a_warning():
     found = built(ingress(secret_name="cafe"), secrets=[secret(crt=EXPIRED[0], key=EXPIRED[1])])
     assert "ssl_certificate " in server_of(found.chunks[0].text)
     assert found.accepted[0].reason == "AddedOrUpdated"
+
+
+def test_of_two_entries_for_a_host_the_last_counts():
+    both = ingress(tls=[{"hosts": [HOST], "secretName": "nowhere"}, {"hosts": [HOST], "secretName": "cafe"}])
+    assert "ssl_certificate " in server_of(conf(both, secrets=[secret()]))
 
 
 def test_a_rotated_certificate_is_another_configuration():
