@@ -60,9 +60,16 @@ EXAMPLES = r"""
 
 RETURN = r"""
 ingresskit_report:
-  description: Every request with what was expected, what came, and the verdict; C(text) is the table.
+  description: The outcome in words; C(summary) is one line, C(text) the table, C(ok) whether every route is proven.
   returned: when the routes could be asked
   type: dict
+routes:
+  description: Every request with what was expected, what came, the verdict, and the inventory key it proves.
+  returned: when every route is proven
+  type: list
+  elements: dict
+  sample: [{"url": "https://cafe.example.com/tea", "expected": "cafe/tea-svc", "answer": "200 cafe/tea-svc",
+            "tls": "verified, 364 d", "verdict": "proven", "source": 'ingress_apps.cafe.hosts."cafe.example.com".paths."/tea"'}]
 ingresskit_try:
   description: A curl command for the first route, to try by hand.
   returned: when there is a route

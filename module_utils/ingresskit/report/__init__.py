@@ -1,10 +1,9 @@
-"""Shows what a smoke test found: terminal table, curl command, JUnit, HTML, plain data. Opens no connection."""
+"""Shows what a smoke test found: terminal table, curl command, JUnit, HTML. Opens no connection."""
 
-from .as_dict import from_dict, to_dict
 from .curl import curl_command
 from .junit import render_junit
 from .result import result_of
 from .rows import summary
 from .table import render_table
 
-__all__ = ["curl_command", "from_dict", "render_junit", "render_table", "result_of", "summary", "to_dict"]
+__all__ = ["curl_command", "render_junit", "render_table", "result_of", "summary"]

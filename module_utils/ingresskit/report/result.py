@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import re
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
 from ..errors import IngresskitError
 from ..oracle.types import SmokeReport
-from .as_dict import to_dict
+from ..probe.words import printable
 from .curl import curl_command
 from .junit import render_junit
 from .rows import Row, rows, summary
@@ -27,16 +27,27 @@ def result_of(report: SmokeReport, authority: str | None, report_dir: str | Path
     """
     if report_dir is not None:
         report = _write(report, authority, Path(report_dir))
-    failed = [row for row in rows(report) if not row.ok]
-    told = {"summary": summary(report), "ok": not failed, "text": render_table(report)}
+    shown = rows(report)
+    failed = [row for row in shown if not row.ok]
     result: dict[str, Any] = {
         "changed": False,
-        "ingresskit_report": to_dict(report) | told,
+        "ingresskit_report": {
+            "stack": printable(report.stack),
+            "controller": printable(report.controller),
+            "target": asdict(report.target),
+            "notes": [printable(note) for note in report.notes],
+            "days_left": dict(report.days_left),
+            "ok": not failed,
+            "summary": summary(report),
+            "text": render_table(report),
+        },
         "ingresskit_try": curl_command(report, insecure=bool(authority) and report.ca_file is None),
         "proven": len(report.results) - len(failed),
         "failed_routes": [_failed_route(row) for row in failed],
     }
-    return result | {"failed": True, "msg": _message(report, failed)} if failed else result
+    if failed:  # Ansible prints the whole result of a failed task: the proven routes stand in the table already
+        return result | {"failed": True, "msg": _message(report, failed)}
+    return result | {"routes": [_route(row) for row in shown]}
 
 
 def _write(report: SmokeReport, authority: str | None, folder: Path) -> SmokeReport:
@@ -56,6 +67,12 @@ def _write(report: SmokeReport, authority: str | None, folder: Path) -> SmokeRep
     except OSError as exc:
         raise IngresskitError(f"report_dir: {exc.filename or folder} cannot be written: {exc.strerror}") from exc
     return report
+
+
+def _route(row: Row) -> dict[str, str]:
+    """A row as data: what the table shows."""
+    cells = {"url": row.url + row.path, "expected": row.expected, "answer": row.answer, "tls": row.tls}
+    return cells | {"verdict": row.verdict, "source": row.source}
 
 
 def _failed_route(row: Row) -> dict[str, str]:
