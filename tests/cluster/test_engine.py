@@ -45,7 +45,9 @@ def secret(name, namespace, **data):
 
 def deployment(name, namespace, image=str(ECHO), replicas=1, **container):
     labels = {"app": name}
-    spec = {"containers": [{"name": name, "image": image, "imagePullPolicy": "Never", **container}]}
+    probe = {"tcpSocket": {"port": 8080}, "periodSeconds": 1}
+    main = {"name": name, "image": image, "imagePullPolicy": "Never", "readinessProbe": probe}
+    spec = {"containers": [main | container]}
     spec |= {"terminationGracePeriodSeconds": 0}
     return manifest(
         "Deployment", name, namespace, "apps/v1",
@@ -495,7 +497,7 @@ def test_custom_resource_beside_its_definition(stack):
         ({"image": "ik-eng.invalid/none:1", "imagePullPolicy": "Never"}, "ErrImageNeverPull"),
         ({"image": "127.0.0.1:1/none:1", "imagePullPolicy": "Always"}, "ErrImagePull|ImagePullBackOff"),
         ({"command": ["/no/such/program"]}, "RunContainerError|CrashLoopBackOff|CreateContainerError|StartError"),
-        ({"image": str(NGINX), "args": ["-no-such-flag"]}, "ended 2 times, last with exit code"),
+        ({"image": str(NGINX), "args": ["-no-such-flag"], "readinessProbe": None}, "ended 2 times, last with exit code"),
         ({"resources": {"requests": {"cpu": "900"}}}, "cannot be scheduled: .*Insufficient cpu"),
     ],
     ids=["never-pull", "pull", "start", "crash", "schedule"],

@@ -54,6 +54,9 @@ CASES = {
     "deployment condition": (
         deployment(conditions=conditions(Available=False)), "progressing", "not available yet"
     ),
+    "deployment late, but corrected since": (
+        deployment(observedGeneration=1, conditions=[LATE]), "progressing", "not seen by its controller yet"
+    ),
     "deployment late": (deployment(conditions=[LATE]), "failed", "has timed out"),
     "deployment of none": (
         deployment(0, replicas=0, updatedReplicas=0, readyReplicas=0, availableReplicas=0, conditions=[]), "ready", ""
@@ -191,6 +194,7 @@ def test_trouble_waits_for_pods_of_the_new_revision():
 def test_trouble_of_creation_needs_no_pods():
     refused = [{"type": "ReplicaFailure", "status": "True", "reason": "FailedCreate", "message": "exceeded quota"}]
     assert trouble(deployment(updatedReplicas=0, conditions=refused), []).reason == "FailedCreate: exceeded quota"
+    assert trouble(deployment(observedGeneration=1, conditions=refused), []) is None
 
 
 def test_patience():

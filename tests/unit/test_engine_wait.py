@@ -2,7 +2,8 @@
 
 import pytest
 
-from module_utils.ingresskit.engine.wait import _scopes, _used_services
+from module_utils.ingresskit.engine.board import Board, News
+from module_utils.ingresskit.engine.scopes import scopes_of, used_services
 
 
 def obj(kind, name="x", api_version="v1", **content):
@@ -36,12 +37,85 @@ CASES = {
 
 
 @pytest.mark.parametrize(("objects", "needs_address", "expected"), CASES.values(), ids=CASES)
-def test_scopes(objects, needs_address, expected):
-    found = {scope.resource.kind: {ref.name for ref in scope.targets} for scope in _scopes(objects, needs_address)}
+def testscopes_of(objects, needs_address, expected):
+    found = {scope.resource.kind: {ref.name for ref in scope.targets} for scope in scopes_of(objects, needs_address)}
     assert found == expected
 
 
 def test_services_are_those_of_the_ingress_own_namespace():
-    assert {str(ref) for ref in _used_services([ingress("a", "b", default="c")])} == {
+    assert {str(ref) for ref in used_services([ingress("a", "b", default="c")])} == {
         "Service cafe/a", "Service cafe/b", "Service cafe/c",
     }  # fmt: skip
+
+
+def deployment(name="d", ready=1, probe=False, **meta):
+    container = {"name": "c"} | ({"readinessProbe": {}} if probe else {})
+    status = {"observedGeneration": 1, "replicas": 1, "updatedReplicas": 1, "readyReplicas": ready}
+    status |= {"availableReplicas": ready, "conditions": [{"type": "Available", "status": "True"}]}
+    spec = {"replicas": 1, "template": {"spec": {"containers": [container]}}}
+    live = obj("Deployment", name, "apps/v1", spec=spec, status=status)
+    return live | {"metadata": live["metadata"] | {"generation": 1} | meta}
+
+
+def board_of(*objects, progress=None):
+    scopes = scopes_of(objects, False)
+    return Board(scopes, False, progress), {scope.resource.kind: scope for scope in scopes}
+
+
+def piece(name, ready):
+    meta = {"name": name, "namespace": "cafe", "labels": {"kubernetes.io/service-name": "tea"}}
+    return {"metadata": meta, "endpoints": [{"addresses": ["10.0.0.1"], "conditions": {"ready": ready}}]}
+
+
+def test_probed_workloads_are_done_at_once_others_after_a_while(monkeypatch):
+    now = 100.0
+    monkeypatch.setattr("module_utils.ingresskit.engine.board.time.monotonic", lambda: now)
+    for probe, done in ((True, True), (False, False)):
+        board, scopes = board_of(deployment())
+        board.take(News(scopes["Deployment"], [deployment(probe=probe)], all=True))
+        assert not board.unready()
+        assert board.done() is done
+    now = 102.0
+    board.take(News(scopes["Deployment"], [deployment(ready=0)]))  # it has crashed
+    board.take(News(scopes["Deployment"], [deployment()]))
+    now = 104.0
+    assert not board.done()
+    now = 105.0
+    assert board.done()
+
+
+def test_what_a_list_no_longer_holds_is_missing_again():
+    board, scopes = board_of(deployment(probe=True))
+    board.take(News(scopes["Deployment"], [deployment(probe=True)], all=True))
+    assert board.done()
+    board.take(News(scopes["Deployment"], [], all=True))
+    assert [str(status) for status in board.unready()] == ["Deployment cafe/d: does not exist"]
+    board.take(News(scopes["Deployment"], [deployment(probe=True)]))
+    board.take(News(scopes["Deployment"], [deployment(probe=True)], deleted=True))
+    assert [str(status) for status in board.unready()] == ["Deployment cafe/d: was deleted"]
+
+
+def test_endpoints_are_gathered_over_slices():
+    board, scopes = board_of(SERVICE, ingress("tea"))
+    scope = scopes["EndpointSlice"]
+    board.take(News(scope, [piece("a", False)], all=True))
+    assert [status.reason for status in board.unready()] == ["no ready endpoint"]
+    board.take(News(scope, [piece("b", True)]))
+    assert board.done()
+    board.take(News(scope, [piece("b", True)], deleted=True))
+    assert not board.done()
+
+
+def test_what_is_not_rendered_does_not_count():
+    board, scopes = board_of(deployment(probe=True))
+    board.take(News(scopes["Deployment"], [deployment(probe=True), deployment("old", ready=0)], all=True))
+    assert board.done()
+
+
+def test_progress_is_told_when_something_changed():
+    told = []
+    board, scopes = board_of(deployment(), progress=lambda states: told.append([status.state for status in states]))
+    board.take(News(scopes["Deployment"], [deployment(ready=0)]))
+    board.take(News(scopes["Deployment"], [deployment(ready=0)]))
+    board.take(News(scopes["Deployment"], [deployment()]))
+    assert told == [["progressing"], ["ready"]]

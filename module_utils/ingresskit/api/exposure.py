@@ -27,8 +27,11 @@ def find_target(api: Api, *, type: str, namespace: str, service: str, address: s
     live = api.get(Ref("", "Service", namespace, service))
     if live is None:
         raise ClusterError(f"{_KEY}: the Service {namespace}/{service} does not exist: deploy the controller first")
-    found, where, ports = _FINDERS[type](api, live)
-    chosen = address or found
+    if type == "NodePort" and address:  # then the Nodes need not be read, which not everybody may
+        chosen, where, ports = address, type, _node_ports(live)
+    else:
+        chosen, where, ports = _FINDERS[type](api, live)
+        chosen = address or chosen
     if not chosen:
         raise ClusterError(f"{_KEY}: {where}: set its address")
     http, https = (_port(ports, name) for name in _USUAL)
@@ -41,8 +44,13 @@ def find_target(api: Api, *, type: str, namespace: str, service: str, address: s
 _Found = tuple[str, str, list[tuple[str, int, int]]]
 
 
+def _node_ports(service: Object) -> list[tuple[str, int, int]]:
+    ports = service["spec"].get("ports") or ()
+    return [_named(port, port["nodePort"]) for port in ports if port.get("nodePort")]
+
+
 def _node_port(api: Api, service: Object) -> _Found:
-    ports = [_named(port, port.get("nodePort")) for port in service["spec"].get("ports") or () if port.get("nodePort")]
+    ports = _node_ports(service)
     local = service["spec"].get("externalTrafficPolicy") == "Local"
     serving = _serving_nodes(api, service) if local else None
     nodes = [node for node in api.list_objects(_NODE).items if _is_ready(node)]

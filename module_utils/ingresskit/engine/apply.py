@@ -148,6 +148,8 @@ class _Sender:
 
     def _failed(self, change: Change, error: IngresskitError) -> Change:
         if isinstance(error, Unreachable | Unauthorized):
+            if self.broken:
+                return change  # said once already
             self.broken.append(str(error))
         action = "conflicted" if isinstance(error, ConflictError) else change.action
         return replace(change, action=action, error=str(error))

@@ -58,7 +58,7 @@ def endpoints(service: Ref, slices: Iterable[Object]) -> Status:
 def _deployment(obj: Object) -> _Verdict:
     status, wanted = obj.get("status") or {}, obj["spec"].get("replicas", 1)
     progressing = _condition(obj, "Progressing")
-    if progressing.get("reason") == "ProgressDeadlineExceeded":
+    if not _behind(obj) and progressing.get("reason") == "ProgressDeadlineExceeded":
         return "failed", progressing.get("message") or "its progress deadline is exceeded"
     counts = {name: status.get(f"{name}Replicas", 0) for name in ("updated", "ready", "available")}
     total = status.get("replicas", 0)
@@ -171,10 +171,12 @@ def trouble(workload: Object, pods: Sequence[Object]) -> Trouble | None:
     """What keeps a workload that is not ready from getting so, None where nothing does: by its own conditions (quota,
     Pod Security), else by the Pods of its newest revision."""
     refused = _condition(workload, "ReplicaFailure")
+    if _behind(workload):
+        return None  # all that is seen is about the revision before
     if refused.get("status") == "True":
         return Trouble(f"{refused.get('reason')}: {refused.get('message')}")
-    if _behind(workload) or not _updated(workload):
-        return None  # the Pods are still those of the revision before
+    if not _updated(workload):
+        return None
     return next(filter(None, map(_pod_trouble, _newest(pods))), None)
 
 
