@@ -7,6 +7,8 @@ import hashlib
 import os
 import shutil
 import tempfile
+import threading
+from collections import defaultdict
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -14,6 +16,8 @@ from pathlib import Path
 
 from testbed.console import say
 
+# two threads may want the same artefact: the second waits for the first
+_making: defaultdict[Path, threading.Lock] = defaultdict(threading.Lock)
 IGNORED = {"__pycache__", ".mypy_cache", ".ruff_cache"}
 
 
@@ -78,12 +82,13 @@ class Cache:
         So a run killed half way leaves nothing that looks finished.
         """
         final = self.path(name, artefact_key)
-        if not final.is_dir():
-            with self.scratch() as folder:
-                result = folder / name
-                result.mkdir()
-                build(result)
-                result.rename(final)
+        with _making[final]:
+            if not final.is_dir():
+                with self.scratch() as folder:
+                    result = folder / name
+                    result.mkdir()
+                    build(result)
+                    result.rename(final)
         return final
 
     @contextmanager

@@ -1,7 +1,7 @@
 """Programs built out of their Go modules: one folder below ``go/`` and one row here for each module.
 
-The folder holds go.mod and go.sum, so that every version and checksum is pinned, and either a ``tool`` line naming the
-commands to build, or a main package of its own. To add one: ``go get -tool PACKAGE@VERSION`` in a new folder.
+The folder holds go.mod and go.sum, so that every version and checksum is pinned, and ``tool`` lines naming the commands
+to build, or a main package of its own. To add one: ``go get -tool PACKAGE@VERSION`` in a new folder.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ class GoModule:
 
     name: str
     title: str
-    packages: str = "tool"
+    packages: tuple[str, ...] = ("tool",)
     variables: dict[str, str] = field(default_factory=dict)
     renamed: dict[str, str] = field(default_factory=dict)
 
@@ -46,12 +46,13 @@ class GoModule:
     @property
     def key(self) -> str:
         """Changes with the sources, versions and flags. The Go release is left out: any that builds them will do."""
-        return key(self.folder, self.packages, *self.flags, *(f"{a}={b}" for a, b in self.renamed.items()))
+        return key(self.folder, *self.packages, *self.flags, *(f"{a}={b}" for a, b in self.renamed.items()))
 
 
 KUBERNETES = GoModule(
     "kubernetes",
     f"Kubernetes {KUBERNETES_VERSION}",
+    packages=(".", "tool"),  # every program of a node in one, and kubectl
     # as Kubernetes' own build stamps it: kubeadm and the version skew checks go by it
     variables={
         f"{_VERSION_PACKAGE}.gitVersion": KUBERNETES_VERSION,
@@ -61,7 +62,7 @@ KUBERNETES = GoModule(
 )
 ETCD = GoModule("etcd", "etcd", renamed={"server": "etcd"})
 COREDNS = GoModule("coredns", "CoreDNS")
-PAUSE = GoModule("pause", "pause", packages=".")
+PAUSE = GoModule("pause", "pause", packages=(".",))
 KIND = GoModule("kind", "kind")
 
 
@@ -75,7 +76,7 @@ def build(cache: Cache, module: GoModule) -> Path:
         require_go()
         with step(f"building {module.title} from its Go modules"):
             log = cache.log(f"go-{module.name}")
-            command = ["go", "build", "-mod=readonly", *module.flags, "-o", f"{folder}/", module.packages]
+            command = ["go", "build", "-mod=readonly", *module.flags, "-o", f"{folder}/", *module.packages]
             run(command, log, cwd=module.folder, env=_environment(cache))
         for old, new in module.renamed.items():
             (folder / old).rename(folder / new)

@@ -6,6 +6,7 @@ Ours is Debian with systemd, containerd and Kubernetes built from its Go modules
 from __future__ import annotations
 
 import os
+from functools import partial
 from pathlib import Path
 
 from testbed import docker, golang, oci, registry, rootfs
@@ -20,10 +21,10 @@ OVERRIDE = "INGRESSKIT_NODE_IMAGE"
 _KUBE = "registry.k8s.io"
 # reference -> module and program: as `kubeadm config images list` names them for this version
 KUBE_SYSTEM = {
-    f"{_KUBE}/kube-apiserver:{KUBERNETES_VERSION}": (KUBERNETES, "kube-apiserver"),
-    f"{_KUBE}/kube-controller-manager:{KUBERNETES_VERSION}": (KUBERNETES, "kube-controller-manager"),
-    f"{_KUBE}/kube-scheduler:{KUBERNETES_VERSION}": (KUBERNETES, "kube-scheduler"),
-    f"{_KUBE}/kube-proxy:{KUBERNETES_VERSION}": (KUBERNETES, "kube-proxy"),
+    f"{_KUBE}/kube-apiserver:{KUBERNETES_VERSION}": (KUBERNETES, "kubernetes"),
+    f"{_KUBE}/kube-controller-manager:{KUBERNETES_VERSION}": (KUBERNETES, "kubernetes"),
+    f"{_KUBE}/kube-scheduler:{KUBERNETES_VERSION}": (KUBERNETES, "kubernetes"),
+    f"{_KUBE}/kube-proxy:{KUBERNETES_VERSION}": (KUBERNETES, "kubernetes"),
     f"{_KUBE}/coredns/coredns:v1.12.1": (COREDNS, "coredns"),
     f"{_KUBE}/pause:3.10.1": (PAUSE, "pause"),
     f"{_KUBE}/etcd:3.6.5-0": (ETCD, "etcd"),
@@ -50,13 +51,13 @@ def ensure(cache: Cache) -> str | None:
 
 def _recipe_key() -> str:
     parts = [f"{reference}={module.key}" for reference, (module, _) in KUBE_SYSTEM.items()]
-    return key(RECIPE, *parts, rootfs.NODE.key, rootfs.PROXY.key)
+    return key(RECIPE, *parts, rootfs.NODE.key, rootfs.BASE.key)
 
 
 def _make(cache: Cache, reference: str) -> None:
     # the compilers fill the processors, the package downloads the line
-    trees = (rootfs.NODE, rootfs.PROXY)
-    parallel(lambda: _compile(cache), lambda: [rootfs.build(cache, tree) for tree in trees])
+    trees = (rootfs.NODE, rootfs.BASE)
+    parallel(lambda: _compile(cache), *(partial(rootfs.build, cache, tree) for tree in trees))
     base = f"ingresskit-testbed/rootfs-node:{rootfs.NODE.key}"
     if docker.image(base) is None:
         with step("importing the node's root file system into Docker"):
@@ -85,12 +86,13 @@ def _context(cache: Cache, scratch: Path) -> dict[str, Path]:
     oci.write_archive(archive, [_kube_system_image(cache, reference) for reference in KUBE_SYSTEM], scratch)
     return files_below(RECIPE) | {
         "kube-system.tar": archive,
-        **{name: programs / name for name in ("kubelet", "kubeadm", "kubectl")},
+        **{name: programs / name for name in ("kubernetes", "kubectl")},
     }
 
 
 def _kube_system_image(cache: Cache, reference: str) -> oci.Image:
-    module, name = KUBE_SYSTEM[reference]
+    module, program = KUBE_SYSTEM[reference]
+    name = reference.rpartition("/")[2].partition(":")[0]
     # static programs need nothing below them, but kube-proxy calls iptables
-    below = rootfs.build(cache, rootfs.PROXY) if name == "kube-proxy" else None
-    return oci.Image(reference, golang.build(cache, module) / name, below)
+    below = rootfs.build(cache, rootfs.BASE) if name == "kube-proxy" else None
+    return oci.Image(reference, golang.build(cache, module) / program, name, below)

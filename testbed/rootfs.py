@@ -53,14 +53,13 @@ NODE = RootFS(
         "procps",
     ),
 )
-# what kube-proxy and the pod network call
-PROXY = RootFS("proxy", ("iptables", "nftables", "conntrack", "iproute2", "kmod", "ipset"))
-# below the test bed's own pods: the echo backend and the nginx double
+# below the test bed's own pods (the echo backend, the nginx double), and below kube-proxy and the pod network, which
+# call iptables and ip: one for both, so that a new node unpacks it once and has it when our images are loaded
 BASE = RootFS(
     "base",
     (
         *("python3", "python3-aiohttp", "python3-yaml", "nginx-light", "libnginx-mod-stream", "libcap2-bin"),
-        *("ca-certificates", "netbase"),
+        *("ca-certificates", "netbase", "iptables", "nftables", "conntrack", "iproute2", "kmod", "ipset"),
     ),
 )
 

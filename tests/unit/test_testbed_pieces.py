@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import io
 import json
 import os
 import subprocess
@@ -114,7 +115,7 @@ class TestKey:
         assert key("ab", "c") != key("a", "bc") != key("abc")
 
     def test_of_kubernetes_does_not_hang_on_the_node_images_files(self) -> None:
-        assert golang.KUBERNETES.key == key(golang.SOURCES / "kubernetes", "tool", *golang.KUBERNETES.flags), (
+        assert golang.KUBERNETES.key == key(golang.SOURCES / "kubernetes", ".", "tool", *golang.KUBERNETES.flags), (
             "a change to a Dockerfile must not rebuild Kubernetes"
         )
 
@@ -215,7 +216,10 @@ def test_image_archive(tmp_path: Path) -> None:
     program.write_bytes(b"#!/bin/sh\n")
     with tarfile.open(rootfs, "w") as tar:
         tar.add(program, "bin/other")
-    images = [oci.Image("example.test/plain:1", program), oci.Image("example.test/full:2", program, rootfs)]
+    images = [
+        oci.Image("example.test/plain:1", program, "tool"),
+        oci.Image("example.test/full:2", program, "alias", rootfs),
+    ]
     oci.write_archive(tmp_path / "images.tar", images, tmp_path)
 
     with tarfile.open(tmp_path / "images.tar") as archive:
@@ -230,9 +234,13 @@ def test_image_archive(tmp_path: Path) -> None:
         "example.test/full:2",
     ]
     assert [len(plain["layers"]), len(full["layers"])] == [1, 2]
+    assert plain["layers"][0] == full["layers"][1]
     config = json.loads(blobs[_path(full["config"]["digest"])])
     assert config["rootfs"]["diff_ids"] == [layer["digest"] for layer in full["layers"]]
-    assert config["config"]["Entrypoint"] == ["/usr/local/bin/tool"]
+    assert config["config"]["Entrypoint"] == ["/usr/local/bin/alias"]
+    with tarfile.open(fileobj=io.BytesIO(blobs[_path(plain["layers"][0]["digest"])])) as layer:
+        assert layer.getmember("usr/local/bin/tool").mode == 0o755
+        assert layer.getmember("usr/local/bin/alias").linkname == "tool"
 
 
 def _read(archive: tarfile.TarFile, name: str) -> bytes:
