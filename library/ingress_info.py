@@ -58,7 +58,7 @@ release:
   returned: when installed
   type: dict
 target:
-  description: Address and ports at which the controller is reached, and how they were found; absent where it is not exposed.
+  description: Address and ports of the controller, and how they were found; null where it is not exposed.
   returned: when installed
   type: dict
   sample: {"address": "127.0.0.1", "http_port": 30080, "https_port": 30443, "note": "NodePort"}

@@ -68,8 +68,13 @@ routes:
   returned: when every route is proven
   type: list
   elements: dict
-  sample: [{"url": "https://cafe.example.com/tea", "expected": "cafe/tea-svc", "answer": "200 cafe/tea-svc",
-            "tls": "verified, 364 d", "verdict": "proven", "source": 'ingress_apps.cafe.hosts."cafe.example.com".paths."/tea"'}]
+  sample:
+    - url: https://cafe.example.com/tea
+      expected: cafe/tea-svc
+      answer: 200 cafe/tea-svc
+      tls: verified, 364 d
+      verdict: proven
+      source: ingress_apps.cafe.hosts."cafe.example.com".paths."/tea"
 ingresskit_try:
   description: A curl command for the first route, to try by hand.
   returned: when there is a route

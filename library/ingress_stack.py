@@ -17,8 +17,9 @@ description:
 options:
   inventory:
     description:
-      - The variables of the stack, every one whose name begins with V(ingress_), layers such as V(ingress_apps__prod) included.
-      - The reference of all keys is in C(docs/reference/inventory.md), its JSON Schema in C(docs/schema/inventory.json).
+      - The variables of the stack, every one whose name begins with V(ingress_), layers such as
+        V(ingress_apps__prod) included.
+      - All keys are described in C(docs/reference/inventory.md); their JSON Schema is C(docs/schema/inventory.json).
     type: dict
     required: true
   base_dir:

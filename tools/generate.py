@@ -1,4 +1,4 @@
-"""Writes what is derived from the model: the role's argument_specs and defaults, the JSON Schema, the variable reference.
+"""Writes what the model implies: the role's argument_specs and defaults, the JSON Schema, the reference.
 
 ``python -m tools.generate`` writes them, ``--check`` fails where a file is out of date. The model is the one source.
 """
@@ -69,14 +69,18 @@ def argument_specs(schema: Schema) -> str:
 
 def defaults(schema: Schema) -> str:
     """defaults/main.yml: argument_specs do not apply defaults, and the model fills in what is inside."""
-    empty = {name: field.get("default") if field["type"] == "string" else _empty(field) for name, field in variables(schema)}
+    empty = {
+        name: field.get("default") if field["type"] == "string" else _empty(field) for name, field in variables(schema)
+    }
     return f"---\n# {NOTE}\n" + _yaml(empty)
 
 
 def reference(schema: Schema) -> str:
     """docs/reference/inventory.md: every key with type, default and meaning."""
     lines = ["# Inventory reference", "", f"<!-- {NOTE} -->", ""]
-    lines.append("Every key of the contract. `…` stands for a name you choose; a key without a default is off when absent.")
+    lines.append(
+        "Every key of the contract. `…` stands for a name you choose; a key without a default is off when absent."
+    )
     for name, field in variables(schema):
         lines += ["", f"## {name}", "", _sentence(field.get("description", "")), ""]
         rows = list(_rows(schema, field, "", ()))
@@ -148,7 +152,10 @@ def _kind(schema: Schema, field: Schema) -> str:
             names += [f"`{value}`" for value in option.get("enum", [option.get("const")])]
         elif option.get("type") != "null":
             kind = option.get("type", "any")
-            names += [{"object": "mapping", "array": "list"}.get(each, each) for each in (kind if isinstance(kind, list) else [kind])]
+            names += [
+                {"object": "mapping", "array": "list"}.get(each, each)
+                for each in (kind if isinstance(kind, list) else [kind])
+            ]
     return " or ".join(dict.fromkeys(names))
 
 

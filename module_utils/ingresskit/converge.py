@@ -2,7 +2,7 @@
 
     inventory -> model -> observe -> render -> preflight -> plan -> apply -> wait -> prune -> record
 
-Everything that decides is in the pure packages, everything that talks to the API server in ``api``, ``engine`` and ``state``.
+What decides is in the pure packages, what talks to the API server in ``api``, ``engine`` and ``state``.
 """
 
 from __future__ import annotations
@@ -58,7 +58,7 @@ class Outcome:
 
 @dataclass(frozen=True)
 class Settings:
-    """How to run: nothing is written in check mode, before and after are read for a diff, file names start at ``base_dir``."""
+    """How to run: check mode writes nothing, a diff reads before and after, file names start at ``base_dir``."""
 
     base_dir: Path = Path()
     check: bool = False

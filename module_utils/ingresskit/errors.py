@@ -12,7 +12,7 @@ class IngresskitError(Exception):
 
 @dataclass(frozen=True)
 class Problem:
-    """One fault in the inventory: ``path`` is the key as a user would write it, ``message`` what is wrong and the remedy."""
+    """One fault in the inventory: ``path`` is the key as a user writes it, ``message`` what is wrong and the remedy."""
 
     path: str
     message: str

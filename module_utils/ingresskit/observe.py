@@ -26,7 +26,7 @@ AUTHORITY = "authority"  # key of the CA's certificate in the release record's e
 
 
 def local_facts(stack: Stack, base_dir: Path) -> Facts:
-    """The clock and every file of the inventory; relative names are meant from ``base_dir``. Never raises for a file."""
+    """The clock and every file of the inventory; relative names start at ``base_dir``. Never raises for a file."""
     files: dict[str, bytes] = {}
     unreadable: dict[str, str] = {}
     for _, name in file_names(stack):

@@ -43,14 +43,14 @@ class IngressModule(AnsibleModule):  # type: ignore[misc]
 
     def leave(self, **result: Any) -> None:
         """Ends the module: ``failed`` in the result tells how."""
-        result["invocation"] = {"module_args": {name: "(not shown: it may hold keys)" for name in self.params}}
+        result["invocation"] = {"module_args": dict.fromkeys(self.params, "(not shown: it may hold keys)")}
         if result.get("failed"):
             self.fail_json(**result)
         self.exit_json(**result)
 
 
 def run(module: IngressModule, work: Work) -> None:
-    """Calls ``work`` and leaves with its result; an expected error becomes the task's message, a line for each problem."""
+    """Calls ``work`` and leaves with its result; an expected error becomes the task's message, a line a problem."""
     try:
         from .errors import IngresskitError, InventoryError  # so that a missing library is told below
 

@@ -51,7 +51,7 @@ def new_authority(stack_name: str, now: datetime) -> KeyPair:
 
 
 def issue(authority: KeyPair, hosts: Sequence[str], now: datetime) -> KeyPair:
-    """A server certificate for ``hosts`` (DNS names, wildcards allowed), signed by ``authority``: ECDSA P-256, 365 days."""
+    """A server certificate for ``hosts`` (wildcards allowed), signed by ``authority``: ECDSA P-256, 365 days."""
     ca = x509.load_pem_x509_certificate(authority.certificate.encode())
     ca_key = _load_signing_key(authority.key)
     key = ec.generate_private_key(ec.SECP256R1())

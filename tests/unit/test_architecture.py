@@ -7,8 +7,26 @@ import pytest
 
 CORE = Path(__file__).parents[2] / "module_utils" / "ingresskit"
 PURE = ("model", "controllers", "render", "preflight", "oracle")
-PURE_FILES = ("engine/plan.py", "engine/changes.py", "engine/status.py", "engine/stages.py", "engine/normalise.py", "tls.py")
-IMPURE = {"ansible", "kubernetes", "socket", "urllib3", "requests", "aiohttp", "http", "time", "subprocess", "threading"}
+PURE_FILES = (
+    "engine/plan.py",
+    "engine/changes.py",
+    "engine/status.py",
+    "engine/stages.py",
+    "engine/normalise.py",
+    "tls.py",
+)
+IMPURE = {
+    "ansible",
+    "kubernetes",
+    "socket",
+    "urllib3",
+    "requests",
+    "aiohttp",
+    "http",
+    "time",
+    "subprocess",
+    "threading",
+}
 # package -> what it may import of ours (each may import itself and the plain values at the root)
 VALUES = {"errors", "facts", "manifests", "images", "tls"}
 ALLOWED = {
@@ -45,7 +63,9 @@ def files(*packages: str) -> list[Path]:
     return [path for package in packages for path in sorted((CORE / package).rglob("*.py"))]
 
 
-@pytest.mark.parametrize("path", [*files(*PURE), *(CORE / name for name in PURE_FILES)], ids=lambda path: str(path.relative_to(CORE)))
+@pytest.mark.parametrize(
+    "path", [*files(*PURE), *(CORE / name for name in PURE_FILES)], ids=lambda path: str(path.relative_to(CORE))
+)
 def test_pure_code_knows_no_world(path):
     outside = {name.split(".")[0] for name in imports(path) if not name.startswith(".")}
     assert not outside & IMPURE
@@ -64,4 +84,3 @@ def test_only_the_driver_uses_everything():
     """What is at the root is a value, or one of the few that string the steps together."""
     drivers = {"converge.py", "observe.py", "smoke.py", "info.py", "shell.py"}
     assert {path.name for path in CORE.glob("*.py")} - {f"{name}.py" for name in VALUES} <= drivers | {"__init__.py"}
-

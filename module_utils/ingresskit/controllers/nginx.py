@@ -1,6 +1,6 @@
 """F5 NGINX Ingress Controller (github.com/nginx/kubernetes-ingress). Not ingress-nginx: another dialect, other rules.
 
-Flags: docs.nginx.com/nginx-ingress-controller, command-line arguments. What is said of its behaviour was observed on 5.5.4.
+Flags: docs.nginx.com/nginx-ingress-controller, command-line arguments. Its behaviour was observed on 5.5.4.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from .base import IngressController, wants_redirect
 from .workload import PodSpec, role_bindings, rule, surroundings, workload
 
 CONFIG = "nginx-config"
-# The image keeps its templates and configuration below /etc/nginx; with a read-only root they are copied to an emptyDir first.
+# The image keeps templates and configuration below /etc/nginx; as the root is read-only they are copied to an emptyDir.
 WRITABLE = {
     "nginx-etc": "/etc/nginx",
     "nginx-cache": "/var/cache/nginx",
@@ -54,7 +54,7 @@ class Nginx(IngressController):
     prefix_by_element = False
 
     def implied_default_tls(self, controller: Controller) -> TlsSource | None:
-        """The page for unknown hosts needs a default certificate: without one F5's controller refuses their handshakes."""
+        """The page for unknown hosts needs a default certificate: without one F5 refuses their handshakes."""
         if controller.default_tls is None and controller.default_backend is not None:
             return TlsSource(self_signed=True)
         return controller.default_tls

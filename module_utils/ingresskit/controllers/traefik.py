@@ -1,12 +1,13 @@
 """Traefik Proxy, by its Kubernetes Ingress provider (doc.traefik.io, "Kubernetes Ingress").
 
-No custom resource is used: middlewares come from its file provider, out of a ConfigMap, so nothing but the Ingress API is needed.
+No custom resource is used: middlewares come from its file provider, out of a ConfigMap.
 """
 
 from __future__ import annotations
 
-import yaml
 from collections.abc import Iterator
+
+import yaml
 
 from ..images import TRAEFIK
 from ..manifests import RESTRICTED_CONTAINER, Object, content_hash, manifest

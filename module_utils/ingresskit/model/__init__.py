@@ -25,7 +25,7 @@ def variables() -> list[str]:
 def load(inventory: Mapping[str, Any]) -> Stack:
     """The validated stack of an inventory.
 
-    Takes every variable whose name begins with ``ingress_``, layers (``ingress_apps__prod``) included; others are not looked at.
+    Takes every variable whose name begins with ``ingress_``, layers (``ingress_apps__prod``) included, and no other.
     Raises InventoryError, which names every fault by its path.
     """
     data = flatten({name: value for name, value in inventory.items() if name.startswith(PREFIX)})

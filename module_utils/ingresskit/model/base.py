@@ -29,7 +29,7 @@ _FORBIDDEN_IN_PATH = ("//", "/./", "/../", "%2f", "%2F")
 def _dns_label(value: str) -> str:
     if not _DNS_LABEL.match(value):
         raise ValueError(
-            "must be a DNS label: lower-case letters, digits and '-', at most 63, beginning and ending with a letter or digit"
+            "must be a DNS label: at most 63 lower-case letters, digits and '-', beginning and ending with a letter or digit"
         )
     return value
 
@@ -45,7 +45,7 @@ def _dns_name(value: str) -> str:
 def check_host(value: str) -> str:
     """A host of an Ingress rule: a DNS name, ``*.name`` for one label, or ``*`` for every host.
 
-    Rule: https://kubernetes.io/docs/concepts/services-networking/ingress/#hostname-wildcards; an IP address is refused by the API.
+    https://kubernetes.io/docs/concepts/services-networking/ingress/#hostname-wildcards; the API refuses IP addresses.
     Raises ValueError.
     """
     if value == "*":

@@ -60,7 +60,7 @@ class Crds(Model):
 
 
 class DefaultBackend(Model):
-    """What answers where no rule matches: a 404 page of yours in a small Pod, an image of yours, or an existing Service."""
+    """What answers where no rule matches: a 404 page in a small Pod, an image of yours, or an existing Service."""
 
     page: Annotated[str | None, Field(description="HTML text, or the path of an HTML file.")] = None
     image: Annotated[

@@ -10,7 +10,7 @@ from .base import DnsName, Model
 
 
 class TlsSource(Model):
-    """Exactly one of: ``cert_file`` with ``key_file``, ``cert`` with ``key``, ``secret``, ``issuer``, ``self_signed``."""
+    """One of: ``cert_file`` with ``key_file``, ``cert`` with ``key``, ``secret``, ``issuer``, ``self_signed``."""
 
     cert_file: Annotated[str | None, Field(description="PEM file with the certificate and its chain, leaf first.")] = (
         None
@@ -38,7 +38,7 @@ class TlsSource(Model):
         if len(given) != 1:
             found = ", ".join(given) or "none"
             raise ValueError(
-                f"needs exactly one source of cert_file + key_file, cert + key, secret, issuer, self_signed; found {found}"
+                f"needs exactly one of cert_file + key_file, cert + key, secret, issuer, self_signed; found {found}"
             )
         return self
 

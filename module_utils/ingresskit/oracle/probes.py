@@ -1,4 +1,4 @@
-"""The requests that prove a stack, each with the answer that the inventory promises. Nothing but the inventory is asked."""
+"""The requests that prove a stack, each with the answer that the inventory promises; from the inventory alone."""
 
 from __future__ import annotations
 

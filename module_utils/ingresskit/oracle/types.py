@@ -71,7 +71,7 @@ class Answer:
 
 @dataclass(frozen=True)
 class ProbeResult:
-    """A probe's verdict. ``reason`` tells what was expected and what came when ``ok`` is False; ``error`` is the transport's."""
+    """A probe's verdict. Where it is not ``ok``, ``reason`` tells what was expected and what came."""
 
     probe: Probe
     ok: bool

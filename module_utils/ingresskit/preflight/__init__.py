@@ -1,4 +1,4 @@
-"""Findings before anything is sent. Pure: one file per family of checks, all of them fed with stack, controller, facts."""
+"""Findings before anything is sent. Pure: one file per family of checks, fed with stack, controller and facts."""
 
 from __future__ import annotations
 

@@ -17,7 +17,7 @@ EXPIRING_DAYS = 14
 
 
 def check_certificates(stack: Stack, dialect: IngressController, facts: Facts) -> Iterator[Finding]:
-    """F5's controller serves an expired certificate without a word, and refuses handshakes where the key does not match."""
+    """F5 serves an expired certificate without a word, and refuses handshakes where the key does not match."""
     for path, name in file_names(stack):
         if name in facts.unreadable:
             yield error(path, facts.unreadable[name])

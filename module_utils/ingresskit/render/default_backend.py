@@ -17,6 +17,8 @@ NAME = "ingresskit-default-backend"
 PAGE_BACKEND = Backend(service=NAME, port=80)
 LABELS = {"app.kubernetes.io/name": NAME}
 MOUNT = "/etc/ingresskit"
+MOUNTS = [{"name": "page", "mountPath": MOUNT, "readOnly": True}, {"name": "tmp", "mountPath": "/tmp"}]  # noqa: S108
+VOLUMES = [{"name": "page", "configMap": {"name": NAME}}, {"name": "tmp", "emptyDir": {}}]
 PORT, HEALTH_PORT = 8080, 8081
 STANDARD_PAGE = "<!doctype html>\n<title>404 Not Found</title>\n<h1>404 Not Found</h1>\n"
 
@@ -89,7 +91,7 @@ def _needing(stack: Stack, dialect: IngressController) -> Iterator[str]:
 
 
 def _claims_unknown_hosts(stack: Stack) -> bool:
-    return any("*" in app.hosts or not app.hosts and app.default_backend for app in stack.apps.values())
+    return any("*" in app.hosts or (not app.hosts and app.default_backend) for app in stack.apps.values())
 
 
 def _catch_all(stack: Stack, dialect: IngressController, home: str, backend: DefaultBackend) -> Object:
@@ -118,9 +120,7 @@ def _pod_objects(namespace: str, backend: DefaultBackend, page: str | None) -> I
         readinessProbe={**_probe(ours), "periodSeconds": 2},
         resources={"requests": {"cpu": "10m", "memory": "16Mi"}},
         securityContext=RESTRICTED_CONTAINER if ours else {"allowPrivilegeEscalation": False},
-        volumeMounts=[{"name": "page", "mountPath": MOUNT, "readOnly": True}, {"name": "tmp", "mountPath": "/tmp"}]
-        if ours
-        else None,  # noqa: S108
+        volumeMounts=MOUNTS if ours else None,
     )
     pod = present(
         automountServiceAccountToken=False,
@@ -128,7 +128,7 @@ def _pod_objects(namespace: str, backend: DefaultBackend, page: str | None) -> I
         if ours
         else {"seccompProfile": {"type": "RuntimeDefault"}},
         containers=[container],
-        volumes=[{"name": "page", "configMap": {"name": NAME}}, {"name": "tmp", "emptyDir": {}}] if ours else None,
+        volumes=VOLUMES if ours else None,
     )
     metadata = present(labels=LABELS, annotations={"ingresskit.io/content": content_hash(files)} if files else None)
     spec = {"replicas": 1, "selector": {"matchLabels": LABELS}, "template": {"metadata": metadata, "spec": pod}}

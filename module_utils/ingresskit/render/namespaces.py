@@ -10,7 +10,7 @@ from ..model.stack import Stack
 
 
 def namespaces(stack: Stack, dialect: IngressController, objects: Iterable[Object]) -> list[Object]:
-    """One Namespace for each that a rendered object of ours names; the cluster's own ones and those of extra objects stay out."""
+    """One for each that an object of ours names; the cluster's own and those of extra objects are others' business."""
     extra = {id(each) for each in stack.ingress_extra_objects}
     names = {each["metadata"].get("namespace"): None for each in objects if id(each) not in extra}
     home = dialect.namespace(stack.controller)

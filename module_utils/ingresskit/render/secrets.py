@@ -40,12 +40,12 @@ def tls_secrets(stack: Stack, dialect: IngressController, facts: Facts) -> Itera
 
 
 def to_issue(uses: Iterable[CertificateUse], facts: Facts) -> list[CertificateUse]:
-    """Those of the self-signed ``uses`` whose certificate is missing, changed or due: the CA's key is needed for them."""
+    """Those of the self-signed ``uses`` whose certificate is missing, changed or due: they need the CA's key."""
     return [use for use in uses if _kept(use, facts) is None]
 
 
 def _kept(use: CertificateUse, facts: Facts) -> KnownCertificate | None:
-    """The certificate issued earlier, if it still is what the inventory asks for and not in the last third of its life."""
+    """The certificate issued earlier, if it still is what the inventory asks for and not due for renewal."""
     known = facts.known.get((use.namespace, use.secret))
     if known is None or facts.now is None or facts.authority_certificate is None:
         return None
