@@ -44,7 +44,7 @@ def manifest(
     annotations: Mapping[str, str] | None = None,
     **body: Any,
 ) -> Object:
-    """An object of a kind in ``API_VERSIONS`` (others: the core group, v1); empty labels and annotations are left out."""
+    """An object of a kind in ``API_VERSIONS`` (others: the core group, v1), without empty metadata."""
     metadata: Object = {"name": name}
     if namespace is not None:
         metadata["namespace"] = namespace

@@ -89,7 +89,7 @@ class IngressController(ABC):
         return asked or self.redirect_codes[0]
 
     def ingress_gets_address(self, expose: Expose) -> bool:
-        """True where the controller sets an Ingress's ``status.loadBalancer``: both do so only behind a LoadBalancer."""
+        """True where the controller sets an Ingress's ``status.loadBalancer``: only behind a LoadBalancer."""
         return expose.type == "LoadBalancer"
 
     def pod_labels(self, stack: Stack) -> dict[str, str]:
