@@ -10,13 +10,14 @@ from __future__ import annotations
 import getpass
 import platform
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from . import model, preflight
 from .controllers import IngressController, controller_for
-from .errors import InventoryError
+from .errors import IngresskitError, InventoryError
 from .facts import Facts
 from .manifests import Object
 from .model.stack import Stack
@@ -91,7 +92,7 @@ def check(inventory: Mapping[str, Any], base_dir: Path, *, cluster: bool) -> lis
 
 def connect_to(stack: Stack) -> KubeApi:
     """The API server that the inventory names. Raises ClusterError in one line."""
-    from .api.client import connect  # loads the kubernetes package
+    from .api.client import connect  # not needed to load the module
 
     cluster = stack.cluster
     return connect(cluster.kubeconfig, cluster.context, timeout=cluster.timeout)
@@ -201,7 +202,6 @@ class _Run:
         from .state import release
 
         pending = release.begin(self.api, self.owner, record, changes, who=_who(), extras=self._extras(facts))
-        ready = False
         try:
             save_authority(self.api, self.owner, facts)
             changes = release_node_ports(self.api, changes, diff=self.settings.diff)
@@ -219,9 +219,11 @@ class _Run:
             self._wait(objects)
             changes = prune(self.api, changes, diff=self.settings.diff)
             raise_errors(changes)
-            ready = True
-        finally:
-            release.finish(self.api, self.owner, pending, changes, ready=ready)
+        except BaseException:  # also Ctrl-C: what was done is on record, and the first error is the one to tell
+            with suppress(IngresskitError):
+                release.finish(self.api, self.owner, pending, changes, ready=False)
+            raise
+        release.finish(self.api, self.owner, pending, changes, ready=True)
         return changes, pending.revision
 
     def _wait(self, objects: list[Object]) -> None:

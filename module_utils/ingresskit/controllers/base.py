@@ -67,6 +67,10 @@ class IngressController(ABC):
     def annotations(self, options: Options, *, tls: bool) -> dict[str, str]:
         """The options of one Ingress in the controller's dialect."""
 
+    def hostless_annotations(self) -> dict[str, str]:
+        """What an Ingress without a host needs beside its options."""
+        return {}
+
     @abstractmethod
     def catch_all_annotations(self) -> dict[str, str]:
         """Annotations of the hostless Ingress that answers where no other rule matches."""

@@ -144,8 +144,12 @@ class Nginx(IngressController):
         code = options.ssl_redirect.code if options.ssl_redirect else None
         return {"nginx.org/http-redirect-code": str(code)} if code else {}
 
+    def hostless_annotations(self) -> dict[str, str]:
+        """It becomes the default server and takes over its certificate: HTTP must not be redirected for that."""
+        return {"nginx.org/ssl-redirect": "false"}
+
     def catch_all_annotations(self) -> dict[str, str]:
-        return {}
+        return self.hostless_annotations()
 
     def not_found_per_host(self) -> bool:
         return True

@@ -22,34 +22,28 @@ def app_objects(stack: Stack, name: str, dialect: IngressController) -> list[Obj
 
 def _ingresses(stack: Stack, name: str, app: App, namespace: str, dialect: IngressController) -> Iterator[Object]:
     """One Ingress for the hosts that take the app's annotations, one more for each host that differs."""
-    class_name = dialect.class_name(stack.controller)
     secrets = {host: use.secret for use in app_certificates(name, app, namespace) for host in use.hosts}
     usual = dialect.annotations(effective_options(app.options), tls=app.tls is not None)
+    hosts = _hosts(app)
     together: dict[str, Host] = {}
-    for host, rules in _hosts(app).items():
-        options = effective_options(app.options, rules.options)
-        annotations = dialect.annotations(options, tls=host in secrets)
+    for host, rules in hosts.items():
+        annotations = dialect.annotations(effective_options(app.options, rules.options), tls=host in secrets)
+        if host == "*":
+            annotations |= dialect.hostless_annotations()
+        if len(hosts) == 1:
+            usual = annotations
         if annotations == usual:
             together[host] = rules
         else:
-            labels = {"app.kubernetes.io/part-of": name}
             spec = _spec(stack, app, {host: rules}, secrets, dialect)
-            one = {**annotations, **app.annotations}
-            yield manifest(
-                "Ingress",
-                f"{name}-{slug(host) or 'any'}",
-                namespace,
-                labels=labels,
-                annotations=one,
-                spec={"ingressClassName": class_name, **spec},
-            )
+            yield _ingress(f"{name}-{slug(host)}", namespace, app, name, annotations, spec)
     if together:
-        labels = {"app.kubernetes.io/part-of": name}
-        spec = _spec(stack, app, together, secrets, dialect)
-        both = {**usual, **app.annotations}
-        yield manifest(
-            "Ingress", name, namespace, labels=labels, annotations=both, spec={"ingressClassName": class_name, **spec}
-        )
+        yield _ingress(name, namespace, app, name, usual, _spec(stack, app, together, secrets, dialect))
+
+
+def _ingress(name: str, namespace: str, app: App, part_of: str, annotations: dict[str, str], spec: Object) -> Object:
+    labels = {"app.kubernetes.io/part-of": part_of}
+    return manifest("Ingress", name, namespace, labels=labels, annotations=annotations | app.annotations, spec=spec)
 
 
 def _hosts(app: App) -> dict[str, Host]:
@@ -67,7 +61,7 @@ def _spec(
     for host in hosts:
         if host in secrets:
             by_secret.setdefault(secrets[host], []).append(host)
-    spec: Object = {}
+    spec: Object = {"ingressClassName": dialect.class_name(stack.controller)}
     if by_secret:
         spec["tls"] = [{"hosts": names, "secretName": secret} for secret, names in by_secret.items()]
     spec["rules"] = [_rule(host, rules, _rest_of_host(stack, app, dialect)) for host, rules in hosts.items()]
