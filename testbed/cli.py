@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import shlex
 import shutil
 import signal
 import sys
@@ -13,7 +14,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import FrameType
 
-from testbed import cluster, commands, docker, engine, images, node, nodeimage
+from testbed import cluster, commands, daemon, docker, engine, images, node, nodeimage
 from testbed.cache import Cache
 from testbed.cluster import Spec
 from testbed.console import duration, say
@@ -67,6 +68,7 @@ def load(cache: Cache, options: argparse.Namespace) -> None:
 def down(cache: Cache, options: argparse.Namespace) -> None:
     """Delete the cluster."""
     with cache.lock():
+        engine.require()
         if cluster.nodes(options.name):
             cluster.delete(cache, options.name)
         else:
@@ -79,8 +81,10 @@ def clean(cache: Cache, options: argparse.Namespace) -> None:
         if engine.answers():
             _clean_engine(cache)
         elif Record.load(cache).clusters:
-            raise TestbedError("Docker does not answer, so the cluster in it cannot be removed: start Docker first")
-        if options.cache:
+            engine.require()
+        if options.cache and daemon.is_running(cache):
+            say(f"cache: {cache.root} stays, the running engine has its settings from there")
+        elif options.cache:
             shutil.rmtree(cache.root)
             say(f"cache: {cache.root} removed")
 
@@ -97,11 +101,12 @@ def _clean_engine(cache: Cache) -> None:
         say("network kind: removed")
     record.pulled, record.network = [], False
     record.save()
-    engine.stop(cache)
+    daemon.stop(cache)
 
 
 def status(cache: Cache, options: argparse.Namespace) -> None:
     """Tell what there is, as text or JSON."""
+    engine.require()
     spec = Spec(options.name)
     nodes = cluster.nodes(spec.name)
     references = {name: recipe.reference for name, recipe in images.RECIPE_OF.items()}
@@ -124,9 +129,9 @@ def status(cache: Cache, options: argparse.Namespace) -> None:
 def env(cache: Cache, options: argparse.Namespace) -> None:
     """Print what a shell needs: eval "$(python -m testbed env)"."""
     kubeconfig = os.environ.get("KUBECONFIG") or str(Path.home() / ".kube" / "config")
-    print(f"export KUBECONFIG={kubeconfig}")
-    print(f"export INGRESSKIT_CONTEXT={Spec(options.name).context}")
-    print(f"export PATH={cache.root / 'bin'}:$PATH")
+    print(f"export KUBECONFIG={shlex.quote(kubeconfig)}")
+    print(f"export INGRESSKIT_CONTEXT={shlex.quote(Spec(options.name).context)}")
+    print(f"export PATH={shlex.quote(str(cache.root / 'bin'))}:$PATH")
 
 
 def _create(cache: Cache, spec: Spec, names: Sequence[str]) -> None:

@@ -11,7 +11,7 @@ from typing import Any
 
 import yaml
 
-from testbed import docker, kind, node
+from testbed import docker, kind, node, nodeimage, registry
 from testbed.cache import Cache
 from testbed.commands import output, run, succeeds, wait_until
 from testbed.console import say, step
@@ -76,8 +76,12 @@ def create(cache: Cache, spec: Spec, image: str | None) -> None:
     record.save()
     config = yaml.safe_dump(spec.config(image)).encode()
     command = [kind.program(cache), "create", "cluster", "--name", spec.name, "--config", "-"]
-    with step(f"creating the cluster {spec.name}"):
-        run(command, cache.log("kind-create"), feed=lambda pipe: _send(pipe, config))
+    try:
+        with step(f"creating the cluster {spec.name}"):
+            run(command, cache.log("kind-create"), feed=lambda pipe: _send(pipe, config))
+    except CommandError as error:
+        hint = "" if image else f"\nIf its node image cannot be pulled: {registry.SWITCH}=off makes one here"
+        raise TestbedError(f"{error}{hint}") from None
     # the same kubectl as the cluster's, for tests and for a user without one
     output(["docker", "cp", f"{spec.control_plane}:/usr/bin/kubectl", str(cache.root / "bin" / "kubectl")])
     record = Record.load(cache)
@@ -152,10 +156,11 @@ def _kubectl(spec: Spec, *arguments: str) -> list[str]:
 
 
 def _check_same(spec: Spec, present: dict[str, str]) -> None:
-    published = json.loads(
-        output(["docker", "inspect", "--format", "{{json .HostConfig.PortBindings}}", spec.control_plane])
-    )
-    differs = difference(spec, published, len(present) - 1)
+    container = json.loads(output(["docker", "inspect", spec.control_plane]))[0]
+    image = container["Config"]["Image"]
+    if image.startswith(f"{nodeimage.REPOSITORY}:") and image != nodeimage.current():
+        say(f"cluster {spec.name}: it runs an older node image; {_down(spec)} and up again renew it")
+    differs = difference(spec, container["HostConfig"]["PortBindings"], len(present) - 1)
     if differs:
         raise TestbedError(
             f"The cluster {spec.name} is there, but {differs}. To make it anew: {_down(spec)}, then up again"

@@ -99,18 +99,23 @@ def import_rootfs(reference: str, archive: Path, log: Path, labels: Mapping[str,
     run(["docker", "import", *changes, str(archive), reference], log)
 
 
-def pull(reference: str, log: Path) -> bool:
-    """Pull an image; False when it cannot be had."""
-    try:
-        run(["docker", "pull", reference], log)
-    except CommandError:
-        return False
-    return True
+def pull(reference: str, log: Path) -> None:
+    """Pull an image. Raises CommandError when it cannot be had."""
+    run(["docker", "pull", reference], log)
 
 
 def ours() -> list[str]:
     """The ids of every image the test bed made."""
     return output(["docker", "image", "ls", "--quiet", "--no-trunc", "--filter", f"label={LABEL}"]).split()
+
+
+def drop_older(reference: str) -> None:
+    """Remove what the same repository held under other tags: earlier keys of our own recipes. One in use stays."""
+    listing = ["docker", "image", "ls", "--format", "{{.Repository}}:{{.Tag}}", reference.rpartition(":")[0]]
+    for other in output(listing).split():
+        if other != reference:
+            with contextlib.suppress(CommandError):
+                output(["docker", "image", "rm", other], timeout=120)
 
 
 def remove(references: list[str]) -> None:

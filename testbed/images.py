@@ -13,7 +13,7 @@ from testbed import docker, registry, rootfs
 from testbed.cache import Cache, files_below, key
 from testbed.commands import run
 from testbed.console import say, step
-from testbed.errors import TestbedError
+from testbed.errors import CommandError, TestbedError
 from testbed.record import Record
 
 RECIPES = Path(__file__).parent / "images"
@@ -147,20 +147,26 @@ def _ensure_base(cache: Cache) -> str:
         arguments = {"FROM": BASE_REGISTRY_IMAGE, "PACKAGES": " ".join(rootfs.BASE.packages)}
         with step("building the base image"):
             docker.build(reference, files_below(RECIPES / "base"), cache.log("image-base"), labels, arguments)
+        docker.drop_older(reference)
         return reference
     archive = rootfs.build(cache, rootfs.BASE)
     with step("importing the base root file system into Docker"):
         docker.import_rootfs(reference, archive, cache.log("import-base"), labels)
+    docker.drop_older(reference)
     return reference
 
 
 def _pull(cache: Cache, reference: str) -> bool:
     """Pull an image, and note that it is here because of us. False where it cannot be had after all."""
     held = docker.image(reference)
-    with step(f"pulling {reference}"):
-        pulled = docker.pull(reference, cache.log("pull"))
+    try:
+        with step(f"pulling {reference}"):
+            docker.pull(reference, cache.log("pull"))
+    except CommandError as error:
+        say(str(error))
+        return False
     record = Record.load(cache)
-    if pulled and (held is None or held.ours) and reference not in record.pulled:
+    if (held is None or held.ours) and reference not in record.pulled:
         record.pulled.append(reference)
         record.save()
-    return pulled
+    return True

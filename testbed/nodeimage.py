@@ -41,12 +41,17 @@ def ensure(cache: Cache) -> str | None:
     if registry.reachable("docker.io"):
         say("node image: the registry answers -> kind's own kindest/node")
         return None
-    reference = f"{REPOSITORY}:{KUBERNETES_VERSION}-{_recipe_key()}"
+    reference = current()
     present = docker.image(reference) is not None
     say(f"node image: no registry -> {reference}, {'made before' if present else 'to be made here'}")
     if not present:
         _make(cache, reference)
     return reference
+
+
+def current() -> str:
+    """The reference of the node image this checkout would make."""
+    return f"{REPOSITORY}:{KUBERNETES_VERSION}-{_recipe_key()}"
 
 
 def _recipe_key() -> str:
@@ -71,6 +76,8 @@ def _make(cache: Cache, reference: str) -> None:
             docker.labels("node", _recipe_key()),
             {"ROOTFS": base, "VERSION": KUBERNETES_VERSION},
         )
+    docker.drop_older(base)
+    docker.drop_older(reference)
 
 
 def _compile(cache: Cache) -> None:

@@ -10,7 +10,7 @@ from functools import cache
 TIMEOUT = 3
 # Docker Hub's own names for what a reference calls docker.io (as go-containerregistry resolves it)
 _HUB = {"docker.io": "index.docker.io"}
-_SWITCH = "INGRESSKIT_REGISTRY"
+SWITCH = "INGRESSKIT_REGISTRY"
 
 
 def host_of(reference: str) -> str:
@@ -22,7 +22,7 @@ def host_of(reference: str) -> str:
 @cache
 def reachable(host: str) -> bool:
     """Whether the registry answers within three seconds. INGRESSKIT_REGISTRY=on or off takes the answer from there."""
-    forced = os.environ.get(_SWITCH, "").lower()
+    forced = os.environ.get(SWITCH, "").lower()
     if forced in ("on", "off"):
         return forced == "on"
     try:
