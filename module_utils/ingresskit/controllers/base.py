@@ -25,6 +25,7 @@ class IngressController(ABC):
     default_namespace: ClassVar[str]
     default_class: ClassVar[str]
     default_image: ClassVar[ImageRef]
+    oldest: ClassVar[tuple[int, int]]  # major and minor of the first version that knows the flags we set
     http_port: ClassVar[int]  # of the container
     https_port: ClassVar[int]
     redirect_codes: ClassVar[tuple[int, ...]]  # the first is what it answers unless told otherwise

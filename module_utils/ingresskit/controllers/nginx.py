@@ -48,6 +48,7 @@ class Nginx(IngressController):
     default_namespace = "nginx-ingress"
     default_class = "nginx"
     default_image = NGINX
+    oldest = (5, 5)  # -allow-empty-ingress-host, -enable-config-safety
     http_port = 80
     https_port = 443
     redirect_codes = (301, 302, 307, 308)

@@ -37,6 +37,7 @@ class Traefik(IngressController):
     default_namespace = "traefik"
     default_class = "traefik"
     default_image = TRAEFIK
+    oldest = (3, 5)  # strictprefixmatching
     http_port = 8000  # no privileged port, no capability
     https_port = 8443
     redirect_codes = (301, 302)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 
 from ..controllers import IngressController
@@ -17,6 +18,7 @@ def check_supported(stack: Stack, dialect: IngressController) -> Iterator[Findin
     """One error for each key that asks for what is not there."""
     for path in (*_controller_keys(stack.controller), *_stack_keys(stack), *_option_keys(stack)):
         yield error(path, NOT_YET)
+    yield from _too_old(stack.controller, dialect)
     for path, why in dialect.refusals(stack):
         yield error(path, why)
 
@@ -35,6 +37,17 @@ def _controller_keys(controller: Controller) -> Iterator[str]:
     backend = controller.default_backend
     if backend is not None and backend.service is not None and controller.kind == "nginx":
         yield f"{at}.default_backend.service"
+
+
+def _too_old(controller: Controller, dialect: IngressController) -> Iterator[Finding]:
+    """A version that would stop at a flag it does not know; of a tag that is no version nothing can be said."""
+    for key, value in (("version", controller.version), ("image.tag", controller.image.tag)):
+        number = re.match(r"v?(\d+)\.(\d+)\b", value or "")
+        if number and (int(number[1]), int(number[2])) < dialect.oldest:
+            first = ".".join(map(str, dialect.oldest))
+            yield error(
+                f"ingress_controller.{key}", f"{value} is too old: ingresskit drives {dialect.title} {first} or newer"
+            )
 
 
 def _stack_keys(stack: Stack) -> Iterator[str]:
