@@ -54,7 +54,7 @@ unit: $(READY) ## Unit and golden tests: no cluster needed
 
 .PHONY: cluster-test
 cluster-test: cluster-images ## Tests on the local cluster
-	@pytest tests/cluster -m "not slow"
+	@pytest tests/cluster -m "not slow" -n 4
 
 .PHONY: cluster-images
 cluster-images: $(READY)
