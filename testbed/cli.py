@@ -4,17 +4,15 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
 import shlex
 import shutil
 import signal
 import sys
 import time
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from types import FrameType
 
-from testbed import cluster, commands, daemon, docker, engine, images, node, nodeimage
+from testbed import cluster, commands, daemon, docker, engine, images, kubeconfig, node, nodeimage
 from testbed.cache import Cache
 from testbed.cluster import Spec
 from testbed.console import duration, say
@@ -128,8 +126,7 @@ def status(cache: Cache, options: argparse.Namespace) -> None:
 
 def env(cache: Cache, options: argparse.Namespace) -> None:
     """Print what a shell needs: eval "$(python -m testbed env)"."""
-    kubeconfig = os.environ.get("KUBECONFIG") or str(Path.home() / ".kube" / "config")
-    print(f"export KUBECONFIG={shlex.quote(kubeconfig)}")
+    print(f"export KUBECONFIG={shlex.quote(str(kubeconfig.path()))}")
     print(f"export INGRESSKIT_CONTEXT={shlex.quote(Spec(options.name).context)}")
     print(f"export PATH={shlex.quote(str(cache.root / 'bin'))}:$PATH")
 

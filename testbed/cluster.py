@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import yaml
 
-from testbed import docker, kind, node, nodeimage, registry
+from testbed import docker, kind, kubeconfig, node, nodeimage, registry
 from testbed.cache import Cache
 from testbed.commands import output, run, succeeds, wait_until
 from testbed.console import say, step
@@ -107,7 +105,8 @@ def resume(cache: Cache, spec: Spec) -> None:
             output(["docker", "start", *stopped])
             for name in stopped:
                 node.wait_for_containerd(name)
-    if not _context_is_current(cache, spec):
+    actual = output([kind.program(cache), "get", "kubeconfig", "--name", spec.name])
+    if not kubeconfig.holds(kubeconfig.path(), actual):
         output([kind.program(cache), "export", "kubeconfig", "--name", spec.name])
         say(f"kubeconfig: context {spec.context} restored")
 
@@ -186,17 +185,6 @@ def difference(spec: Spec, published: Mapping[str, list[dict[str, str]]], worker
         if actual != [str(wanted)]:
             return f"its {name} port on this host is {', '.join(actual) or 'not published'}, not {wanted}"
     return None if workers == spec.workers else f"it has {workers} workers, not {spec.workers}"
-
-
-def _context_is_current(cache: Cache, spec: Spec) -> bool:
-    """Whether the user's kubeconfig has the context with this very cluster's address and certificates."""
-    path = Path(os.environ.get("KUBECONFIG", "").split(os.pathsep)[0] or Path.home() / ".kube" / "config")
-    if not path.exists():
-        return False
-    actual = yaml.safe_load(output([kind.program(cache), "get", "kubeconfig", "--name", spec.name]))
-    known = yaml.safe_load(path.read_text()) or {}
-    sections = ("clusters", "users", "contexts")
-    return all(entry in (known.get(section) or []) for section in sections for entry in actual[section])
 
 
 def _send(pipe: Any, content: bytes) -> None:

@@ -61,7 +61,8 @@ def load(cache: Cache, node: str, wanted: dict[str, Image]) -> None:
             say(f"{reference}: a real image is in {node} already, it stays")
     missing = [reference for reference, image in wanted.items() if must_load(held.get(reference), image)]
     if missing:
-        with step(f"loading {', '.join(missing)} into {node}"):
+        names = ", ".join(reference.rpartition("/")[2] for reference in missing)
+        with step(f"loading {names} into {node}"):
             run(["sh", "-c", _IMPORT, "import", node, *missing], cache.log("load"))
     for reference in set(missing) & set(held):
         say(f"{reference}: replaced in {node}; Pods that run the older one keep it until they are restarted")

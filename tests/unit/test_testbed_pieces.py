@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from testbed import capabilities, commands, golang, nodeimage, oci, registry
+from testbed import capabilities, commands, golang, kubeconfig, nodeimage, oci, registry
 from testbed.cache import Cache, key
 from testbed.console import duration
 from testbed.errors import CommandError, TestbedError
@@ -295,3 +295,29 @@ def test_runc_is_asked_only_for_what_the_host_grants(tmp_path: Path, arguments: 
     assert kernel_knows_not not in sets["bounding"] + sets["effective"]
     granted = "CAP_CHOWN" if 0 not in capabilities.missing_here() else None
     assert sets["bounding"] == ([granted] if granted else [])
+
+
+WANTED = """
+clusters: [{name: kind-x, cluster: {server: "https://127.0.0.1:1"}}]
+contexts: [{name: kind-x, context: {cluster: kind-x, user: kind-x}}]
+users: [{name: kind-x, user: {client-key-data: abc}}]
+"""
+
+
+@pytest.mark.parametrize(
+    ("content", "holds"),
+    [
+        (None, False),
+        ("", False),
+        ("clusters:\ncontexts:\nusers:\n", False),
+        (WANTED, True),
+        (WANTED + "current-context: other\n", True),
+        (WANTED.replace(":1", ":2"), False),  # made anew: same name, another address
+        (WANTED.replace("abc", "def"), False),
+    ],
+)
+def test_kubeconfig(tmp_path: Path, content: str | None, holds: bool) -> None:
+    file = tmp_path / "config"
+    if content is not None:
+        file.write_text(content)
+    assert kubeconfig.holds(file, WANTED) is holds
