@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections import defaultdict
 from collections.abc import Collection, Iterable
 from dataclasses import replace
@@ -10,13 +11,13 @@ from itertools import groupby
 from typing import TYPE_CHECKING
 
 from ..api.failures import Conflict, Forbidden, NotFound
-from ..api.resources import MANAGER, Object, Ref, Resource, served_by_crds
+from ..api.resources import BUILTIN, MANAGER, Object, Ref, Resource, served_by_crds
 from ..errors import ClusterError
 from .changes import Change, ChangeSet
 from .ownership import MANAGED_BY, Owner
 from .parallel import each, stream
 from .stages import stage
-from .until import gone
+from .until import gone, until
 
 if TYPE_CHECKING:
     from ..api.client import Api
@@ -54,6 +55,8 @@ def prune(api: Api, changes: ChangeSet, *, workers: int = 16, diff: bool = False
         todo = list(group)
         spared = _spared(api, todo, set(), workers)
         left = [change for change in todo if change.ref not in spared]
+        if timeout:
+            _let_pods_end(api, left, timeout)
         outcomes |= spared | {change.ref: change for change in stream(partial(_delete, api, diff), left, workers)}
         if any(change.error for change in outcomes.values()):
             break
@@ -107,6 +110,14 @@ def _delete(api: Api, diff: bool, change: Change) -> Change:
     except ClusterError as error:
         return replace(change, error=str(error))
     return replace(change, error=f"{change.ref}: changed all the time while it was to be deleted: run again")
+
+
+def _let_pods_end(api: Api, doomed: Iterable[Change], timeout: float) -> None:
+    """Waits until no Pod is left in Namespaces that are about to be deleted. The cluster looks again at one that still
+    has Pods only after half their grace period (requeue in pkg/controller/namespace), so waiting first is quicker."""
+    names = [change.ref.name for change in doomed if change.ref.kind == "Namespace"]
+    with contextlib.suppress(Forbidden):  # then it takes longer
+        until(lambda: not any(api.list_metadata(BUILTIN["v1", "Pod"], name).items for name in names), timeout)
 
 
 def _awaited(api: Api, changes: ChangeSet, timeout: float, workers: int) -> dict[Ref, Change]:
