@@ -16,14 +16,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from . import model, preflight
-from .controllers import IngressController, controller_for
+from .controllers import IngressController
 from .errors import IngresskitError, InventoryError
 from .facts import Facts
 from .manifests import Object
 from .model.stack import Stack
 from .observe import AUTHORITY, certificate_facts, existing_secrets, local_facts, save_authority
+from .parts.subject import Subject, whole
 from .preflight import Finding
-from .render import render
 from .render.secrets import without_keys
 
 if TYPE_CHECKING:
@@ -39,10 +39,17 @@ if TYPE_CHECKING:
 class Prepared:
     """An inventory that holds to the contract and passed the checks that need no cluster."""
 
-    stack: Stack
-    dialect: IngressController
+    subject: Subject
     facts: Facts
     findings: list[Finding]
+
+    @property
+    def stack(self) -> Stack:
+        return self.subject.stack
+
+    @property
+    def dialect(self) -> IngressController:
+        return self.subject.dialect
 
 
 @dataclass(frozen=True)
@@ -55,6 +62,7 @@ class Outcome:
     notes: list[str] = field(default_factory=list)
     revision: int = 0
     calls: Mapping[str, int] = field(default_factory=dict)
+    ca_certificate: str | None = None  # of the stack's CA, where it has issued a certificate of what was brought
 
 
 @dataclass(frozen=True)
@@ -69,12 +77,18 @@ class Settings:
 
 def prepare(inventory: Mapping[str, Any], base_dir: Path) -> Prepared:
     """Model, files and static checks. Raises InventoryError naming every key at fault."""
-    stack = model.load(inventory)
-    dialect = controller_for(stack.controller)
-    facts = local_facts(stack, base_dir)
-    findings = preflight.check(stack, dialect, facts)
+    return _prepare(whole(model.load(inventory)), base_dir)
+
+
+def _prepare(subject: Subject, base_dir: Path) -> Prepared:
+    facts = _local(subject, base_dir)
+    findings = subject.check(facts)
     preflight.raise_findings(findings)
-    return Prepared(stack, dialect, facts, findings)
+    return Prepared(subject, facts, findings)
+
+
+def _local(subject: Subject, base_dir: Path) -> Facts:
+    return local_facts([name for _, name in subject.files], base_dir)
 
 
 def check(inventory: Mapping[str, Any], base_dir: Path, *, cluster: bool) -> list[Finding]:
@@ -82,12 +96,11 @@ def check(inventory: Mapping[str, Any], base_dir: Path, *, cluster: bool) -> lis
 
     Raises InventoryError where the inventory does not hold to the contract at all, ClusterError where none answers.
     """
-    stack = model.load(inventory)
-    dialect = controller_for(stack.controller)
-    facts = local_facts(stack, base_dir)
+    subject = whole(model.load(inventory))
+    facts = _local(subject, base_dir)
     if cluster:
-        facts = existing_secrets(connect_to(stack), stack, dialect, facts)
-    return preflight.check(stack, dialect, facts)
+        facts = existing_secrets(connect_to(subject.stack), subject.certificates, facts)
+    return subject.check(facts)
 
 
 def connect_to(stack: Stack) -> KubeApi:
@@ -98,21 +111,21 @@ def connect_to(stack: Stack) -> KubeApi:
     return connect(cluster.kubeconfig, cluster.context, timeout=cluster.timeout)
 
 
-def owner_of(stack: Stack) -> Owner:
-    """The stack as owner of objects in the cluster."""
+def owner_of(stack: Stack, part: str = "") -> Owner:
+    """The stack, or one part of it, as owner of objects in the cluster."""
     from .engine.ownership import Owner  # not needed without a cluster
 
-    return Owner(stack.name, stack.cluster.state_namespace)
+    return Owner(stack.name, stack.cluster.state_namespace, part)
 
 
 def render_offline(inventory: Mapping[str, Any], base_dir: Path) -> tuple[Prepared, list[Object]]:
     """The objects as they can be had without a cluster. Raises InventoryError where one would be needed."""
     prepared = prepare(inventory, base_dir)
-    problems = list(without_keys(prepared.stack, prepared.dialect))
+    problems = list(without_keys(prepared.subject.certificates))
     if problems:
         raise InventoryError(problems)
     without_clock = Facts(files=prepared.facts.files)
-    return prepared, render(prepared.stack, without_clock)
+    return prepared, prepared.subject.render(without_clock)
 
 
 def converge(inventory: Mapping[str, Any], settings: Settings) -> Outcome:
@@ -120,20 +133,29 @@ def converge(inventory: Mapping[str, Any], settings: Settings) -> Outcome:
 
     Raises InventoryError (nothing was sent), ConflictError, ClusterError or WaitError.
     """
-    prepared = prepare(inventory, settings.base_dir)
+    return bring(whole(model.load(inventory)), settings)
+
+
+def bring(subject: Subject, settings: Settings) -> Outcome:
+    """``converge`` for what a subject holds: a whole stack, or a part that is owned by itself."""
+    prepared = _prepare(subject, settings.base_dir)
     return _Run(prepared, connect_to(prepared.stack), settings).converge()
 
 
 def remove(inventory: Mapping[str, Any], settings: Settings) -> Outcome:
     """Deletes everything of the stack and nothing else, its CA and its record last."""
+    return withdraw(model.load(inventory), settings)
+
+
+def withdraw(stack: Stack, settings: Settings, part: str = "") -> Outcome:
+    """``remove`` for a stack or, where ``part`` names one, for that part alone."""
     from .engine.apply import preview, raise_errors
     from .engine.plan import plan_removal
     from .engine.prune import forget, prune, spare
     from .engine.snapshot import observe
     from .state import release
 
-    stack = model.load(inventory)
-    api, owner = connect_to(stack), owner_of(stack)
+    api, owner = connect_to(stack), owner_of(stack, part)
     record = release.load(api, owner)
     changes = spare(api, plan_removal(observe(api, owner, record), record))
     changes = preview(api, changes) if settings.check else prune(api, changes, diff=settings.diff, timeout=60)
@@ -146,11 +168,11 @@ class _Run:
     """The steps of one run that share the connection."""
 
     def __init__(self, prepared: Prepared, api: KubeApi, settings: Settings) -> None:
-        self.stack, self.dialect = prepared.stack, prepared.dialect
+        self.subject, self.stack, self.dialect = prepared.subject, prepared.stack, prepared.dialect
         self.findings = prepared.findings
         self.local = prepared.facts
         self.api, self.settings = api, settings
-        self.owner = owner_of(prepared.stack)
+        self.owner = owner_of(prepared.stack, prepared.subject.part)
         self.apply = prepared.stack.ingress_apply
 
     def converge(self) -> Outcome:
@@ -168,7 +190,9 @@ class _Run:
             changes = self._preview(changes, record)
         elif changes.changed or not _settled(record):
             changes, revision = self._carry_out(objects, changes, record, facts)
-        return Outcome(self.stack, changes, self.findings, revision=revision, calls=dict(self.api.calls))
+        ca = None if self.settings.check else facts.authority_certificate  # one made in check mode is not kept
+        calls = dict(self.api.calls)
+        return Outcome(self.stack, changes, self.findings, revision=revision, calls=calls, ca_certificate=ca)
 
     def _render(self, record: Release | None) -> tuple[list[Object], Facts, Snapshot]:
         from .engine.ownership import own
@@ -176,11 +200,12 @@ class _Run:
         from .engine.snapshot import complete, observe
 
         seen = observe(self.api, self.owner, record)
-        facts = existing_secrets(self.api, self.stack, self.dialect, self.local)
-        self.findings = preflight.check(self.stack, self.dialect, facts)
+        uses = self.subject.certificates
+        facts = existing_secrets(self.api, uses, self.local)
+        self.findings = self.subject.check(facts)
         preflight.raise_findings(self.findings)
-        facts = certificate_facts(self.api, self.stack, self.dialect, facts, seen, intact(seen, record), record)
-        objects = own(render(self.stack, facts), self.stack.name, self.owner.state_namespace)
+        facts = certificate_facts(self.api, uses, facts, seen, intact(seen, record), record)
+        objects = own(self.subject.render(facts), self.stack.name, self.owner.state_namespace, self.owner.part)
         return objects, facts, complete(self.api, seen, objects, record)
 
     def _preview(self, changes: ChangeSet, record: Release | None) -> ChangeSet:

@@ -10,11 +10,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from .api.resources import Ref
-from .controllers import IngressController
 from .facts import ExistingSecret, Facts, KeyPair, KnownCertificate
-from .model.stack import Stack
-from .render.files import file_names
-from .render.secrets import INPUTS, NOT_AFTER, to_issue, uses_of
+from .model.certificates import CertificateUse
+from .render.secrets import INPUTS, NOT_AFTER, to_issue
 
 if TYPE_CHECKING:
     from .api.client import Api
@@ -25,11 +23,11 @@ if TYPE_CHECKING:
 AUTHORITY = "authority"  # key of the CA's certificate in the release record's extras
 
 
-def local_facts(stack: Stack, base_dir: Path) -> Facts:
-    """The clock and every file of the inventory; relative names start at ``base_dir``. Never raises for a file."""
+def local_facts(names: Iterable[str], base_dir: Path) -> Facts:
+    """The clock and the files of the inventory; relative names start at ``base_dir``. Never raises for a file."""
     files: dict[str, bytes] = {}
     unreadable: dict[str, str] = {}
-    for _, name in file_names(stack):
+    for name in names:
         path = base_dir / Path(name).expanduser()
         try:
             files[name] = path.read_bytes()
@@ -40,22 +38,22 @@ def local_facts(stack: Stack, base_dir: Path) -> Facts:
     return Facts(now=datetime.now(UTC), files=files, unreadable=unreadable)
 
 
-def existing_secrets(api: Api, stack: Stack, dialect: IngressController, facts: Facts) -> Facts:
+def existing_secrets(api: Api, uses: Iterable[CertificateUse], facts: Facts) -> Facts:
     """The facts with every Secret that the inventory refers to: its certificate, never its key."""
-    places = {(use.namespace, use.secret) for use in uses_of(stack, dialect) if use.source.kind in ("secret", "issuer")}
+    places = {(use.namespace, use.secret) for use in uses if use.source.kind in ("secret", "issuer")}
     found = {place: _existing(api.get(_secret_ref(*place))) for place in sorted(places)}
     return replace(facts, secrets=found)
 
 
 def certificate_facts(
-    api: Api, stack: Stack, dialect: IngressController, facts: Facts, seen: Snapshot, intact: Iterable[Ref],
+    api: Api, uses: Iterable[CertificateUse], facts: Facts, seen: Snapshot, intact: Iterable[Ref],
     record: Release | None, *, may_create: bool = True,
 ) -> Facts:  # fmt: skip
     """The facts with the stack's CA and the certificates it has issued; the CA's key is read only if something is due.
 
     A stack without a CA gets a new one, in memory: ``save_authority`` keeps it.
     """
-    uses = [use for use in uses_of(stack, dialect) if use.source.kind == "self_signed"]
+    uses = [use for use in uses if use.source.kind == "self_signed"]
     if not uses:
         return facts
     facts = replace(
@@ -69,7 +67,7 @@ def certificate_facts(
     if authority is None and may_create and facts.now is not None:
         from . import tls  # cryptography is loaded only where certificates are made
 
-        authority = tls.new_authority(stack.name, facts.now)
+        authority = tls.new_authority(seen.owner.stack, facts.now)
     return replace(facts, authority=authority, authority_certificate=authority.certificate if authority else None)
 
 

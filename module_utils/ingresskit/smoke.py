@@ -35,7 +35,7 @@ def smoke(inventory: Mapping[str, Any], base_dir: Path) -> tuple[SmokeReport, st
     prepared = prepare(inventory, base_dir)
     stack, dialect = prepared.stack, prepared.dialect
     api = connect_to(stack)
-    facts = existing_secrets(api, stack, dialect, prepared.facts)
+    facts = existing_secrets(api, prepared.subject.certificates, prepared.facts)
     ca = trusted(stack, dialect, facts, _authority(api, stack))
     expose, namespace = stack.controller.exposes[0], dialect.namespace(stack.controller)
     service = dialect.service_name(stack.controller)

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 CORE = Path(__file__).parents[2] / "module_utils" / "ingresskit"
-PURE = ("model", "controllers", "render", "preflight", "oracle")
+PURE = ("model", "controllers", "render", "preflight", "oracle", "parts", "importing")
 PURE_FILES = (
     "engine/plan.py",
     "engine/changes.py",
@@ -35,6 +35,8 @@ ALLOWED = {
     "render": {"controllers", "model"},
     "oracle": {"controllers", "model"},
     "preflight": {"controllers", "model", "render", "oracle"},
+    "parts": {"controllers", "model", "render", "preflight"},
+    "importing": {"controllers", "model"},
     "probe": {"oracle"},
     "report": {"oracle", "probe"},
     "api": {"oracle"},

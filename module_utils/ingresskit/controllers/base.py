@@ -12,6 +12,7 @@ from ..model.controller import Controller, Expose
 from ..model.options import Options
 from ..model.stack import Stack
 from ..model.tls import TlsSource
+from .workload import service
 
 NOT_YET = "is part of the contract but not yet supported by this version of ingresskit"
 
@@ -62,7 +63,14 @@ class IngressController(ABC):
 
     @abstractmethod
     def objects(self, stack: Stack) -> list[Object]:
-        """Everything that the controller itself consists of, without its Namespace and without Secrets."""
+        """Everything that the controller itself consists of, without its Namespace, Secrets and ``services``."""
+
+    def services(self, stack: Stack) -> list[Object]:
+        """The Services that let the traffic in, one for each way in."""
+        controller, labels = stack.controller, self.pod_labels(stack)
+        place = self.default_namespace, self.namespace(controller)
+        ports = {"http": "http", "https": "https"}  # names that the controllers' Pods give to theirs
+        return [service(expose, *place, labels, labels=labels, target_ports=ports) for expose in controller.exposes]
 
     @abstractmethod
     def annotations(self, options: Options, *, tls: bool) -> dict[str, str]:

@@ -91,10 +91,9 @@ def _spread(controller: Controller, labels: Mapping[str, str]) -> list[Object]:
 
 
 def surroundings(stack: Stack, spec: PodSpec, labels: Mapping[str, str]) -> list[Object]:
-    """ServiceAccount, Services, and where wanted PodDisruptionBudget, HorizontalPodAutoscaler, NetworkPolicy."""
+    """ServiceAccount, and where wanted PodDisruptionBudget, HorizontalPodAutoscaler, NetworkPolicy."""
     controller = stack.controller
     found = [manifest("ServiceAccount", spec.name, spec.namespace, labels=labels)]
-    found += [service(expose, spec, labels) for expose in controller.exposes]
     if controller.pdb is not None and controller.workload == "Deployment":
         body = {"maxUnavailable": controller.pdb.max_unavailable, "selector": {"matchLabels": dict(labels)}}
         found.append(manifest("PodDisruptionBudget", spec.name, spec.namespace, labels=labels, spec=body))
@@ -105,31 +104,37 @@ def surroundings(stack: Stack, spec: PodSpec, labels: Mapping[str, str]) -> list
     return found
 
 
-def service(expose: Expose, spec: PodSpec, labels: Mapping[str, str]) -> Object:
-    """The Service of one way in."""
+def service(
+    expose: Expose,
+    name: str,
+    namespace: str,
+    selector: Mapping[str, str],
+    *,
+    labels: Mapping[str, str],
+    target_ports: Mapping[str, int | str],
+) -> Object:
+    """The Service of one way in; ``name`` where the inventory gives none. ``target_ports``: those of http and https."""
     balanced = expose.type == "LoadBalancer"
     body = present(
         type=expose.type,
-        selector=dict(labels),
-        ports=_service_ports(expose),
+        selector=dict(selector),
+        ports=_service_ports(expose, target_ports),
         externalTrafficPolicy=expose.external_traffic_policy,
         loadBalancerClass=expose.load_balancer.class_ if balanced else None,
         loadBalancerIP=expose.load_balancer.ip if balanced else None,
         loadBalancerSourceRanges=expose.load_balancer.source_ranges if balanced else None,
     )
-    name = expose.name or spec.name
-    return manifest(
-        "Service", name, spec.namespace, labels={**labels, **expose.labels}, annotations=expose.annotations, spec=body
-    )
+    labels = {**labels, **expose.labels}
+    return manifest("Service", expose.name or name, namespace, labels=labels, annotations=expose.annotations, spec=body)
 
 
-def _service_ports(expose: Expose) -> list[Object]:
+def _service_ports(expose: Expose, target_ports: Mapping[str, int | str]) -> list[Object]:
     wanted = (
         ("http", expose.ports.http, expose.node_ports.http),
         ("https", expose.ports.https, expose.node_ports.https),
     )
     return [
-        present(name=name, port=port, targetPort=name, protocol="TCP", nodePort=node_port)
+        present(name=name, port=port, targetPort=target_ports[name], protocol="TCP", nodePort=node_port)
         for name, port, node_port in wanted
         if port is not None
     ]

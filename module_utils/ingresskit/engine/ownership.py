@@ -15,26 +15,32 @@ from .normalise import normalise
 
 PART_OF = "applyset.kubernetes.io/part-of"
 STACK = "ingresskit.io/stack"
+PART = "ingresskit.io/part"
 MANAGED_BY = "app.kubernetes.io/managed-by"
 KEEP = "ingresskit.io/keep"  # annotation: "true" is never pruned nor removed
 
 
 @dataclass(frozen=True)
 class Owner:
-    """A stack as owner of objects; its parent object is the release record's Secret."""
+    """A stack as owner of objects; its parent object is the release record's Secret.
+
+    ``part``: a set of objects that one of the single modules brings ("route.cafe"). It has a record of its own and
+    shares the stack's CA. The dot, which no stack's name holds, keeps the record's name apart from those of stacks.
+    """
 
     stack: str
     state_namespace: str = "ingresskit-system"
+    part: str = ""
 
     @property
     def record_name(self) -> str:
         """Name of the Secret that holds the release record and is the ApplySet's parent."""
-        return f"ingresskit-{self.stack}"
+        return f"ingresskit-{self.stack}" + (f".{self.part}" if self.part else "")
 
     @property
     def ca_name(self) -> str:
         """Name of the Secret that holds the stack's own CA."""
-        return f"{self.record_name}-ca"
+        return f"ingresskit-{self.stack}-ca"
 
     @property
     def id(self) -> str:
@@ -51,12 +57,13 @@ class Owner:
     @property
     def labels(self) -> dict[str, str]:
         """What every object of the stack carries."""
-        return {PART_OF: self.id, STACK: self.stack, MANAGED_BY: MANAGER}
+        part = {PART: self.part} if self.part else {}
+        return {PART_OF: self.id, STACK: self.stack, MANAGED_BY: MANAGER, **part}
 
 
-def own(objects: Iterable[Object], stack_name: str, state_namespace: str) -> list[Object]:
+def own(objects: Iterable[Object], stack_name: str, state_namespace: str, part: str = "") -> list[Object]:
     """The objects, normalised and with the stack's ownership labels; the input is not changed."""
-    labels = Owner(stack_name, state_namespace).labels
+    labels = Owner(stack_name, state_namespace, part).labels
     return [_labelled(normalise(obj), labels) for obj in objects]
 
 

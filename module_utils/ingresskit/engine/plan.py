@@ -12,7 +12,7 @@ from ..state.release import UNKNOWN, Release
 from .changes import Change, ChangeSet
 from .fields import losses, ours
 from .normalise import INPUTS, digest, fingerprint, generated
-from .ownership import KEEP, MANAGED_BY, PART_OF, STACK
+from .ownership import KEEP, MANAGED_BY, PART, PART_OF, STACK
 from .stages import stage
 
 if TYPE_CHECKING:
@@ -143,7 +143,8 @@ def _removal(ref: Ref, seen: Snapshot) -> Change:
 def _whose(live: Object) -> str:
     labels = _labels(live)
     if STACK in labels:
-        return f"exists and belongs to the stack {labels[STACK]}"
+        part = f" (its part {labels[PART]})" if PART in labels else ""
+        return f"exists and belongs to the stack {labels[STACK]}{part}"
     manager = labels.get(MANAGED_BY)
     return "exists and is not ours" + (f" (managed by {manager})" if manager else "")
 

@@ -8,6 +8,8 @@ from ..controllers import IngressController
 from ..errors import InventoryError, Problem
 from ..facts import Facts
 from ..model.stack import Stack
+from ..render.files import file_names
+from ..render.secrets import uses_of
 from .certificates import check_certificates
 from .exposure import check_exposure
 from .finding import Finding
@@ -25,7 +27,7 @@ def check(stack: Stack, dialect: IngressController, facts: Facts) -> list[Findin
         *check_routes(stack),
         *check_exposure(stack),
         *check_objects(stack),
-        *check_certificates(stack, dialect, facts),
+        *check_certificates(uses_of(stack, dialect), file_names(stack), facts),
     ]
     return sorted(findings, key=lambda finding: finding.level != "error")
 

@@ -2,26 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from datetime import datetime
 
-from ..controllers import IngressController
 from ..facts import ExistingSecret, Facts
 from ..model.certificates import CertificateUse
-from ..model.stack import Stack
-from ..render.files import file_names
-from ..render.secrets import uses_of
 from .finding import Finding, error, warning
 
 EXPIRING_DAYS = 14
 
 
-def check_certificates(stack: Stack, dialect: IngressController, facts: Facts) -> Iterator[Finding]:
-    """F5 serves an expired certificate without a word, and refuses handshakes where the key does not match."""
-    for path, name in file_names(stack):
+def check_certificates(
+    uses: Iterable[CertificateUse], files: Iterable[tuple[str, str]], facts: Facts
+) -> Iterator[Finding]:
+    """Each certificate, and each file (inventory path, name) that cannot be read.
+
+    F5 serves an expired certificate without a word, and refuses handshakes where the key does not match.
+    """
+    for path, name in files:
         if name in facts.unreadable:
             yield error(path, facts.unreadable[name])
-    for use in uses_of(stack, dialect):
+    for use in uses:
         match use.source.kind:
             case "files":
                 yield from _files(use, facts)

@@ -9,7 +9,7 @@ from ..model.stack import Stack
 from .apps import app_objects
 from .default_backend import default_backend_objects
 from .namespaces import namespaces
-from .secrets import tls_secrets
+from .secrets import tls_secrets, uses_of
 
 __all__ = ["render"]
 
@@ -22,8 +22,9 @@ def render(stack: Stack, facts: Facts) -> list[Object]:
     """
     dialect = controller_for(stack.controller)
     objects = [
-        *tls_secrets(stack, dialect, facts),
+        *tls_secrets(uses_of(stack, dialect), facts),
         *dialect.objects(stack),
+        *dialect.services(stack),
         *default_backend_objects(stack, dialect, facts),
     ]
     for name in stack.apps:

@@ -24,9 +24,9 @@ def uses_of(stack: Stack, dialect: IngressController) -> list[CertificateUse]:
     return certificates(stack, dialect.namespace(controller), dialect.implied_default_tls(controller))
 
 
-def tls_secrets(stack: Stack, dialect: IngressController, facts: Facts) -> Iterator[Object]:
+def tls_secrets(uses: Iterable[CertificateUse], facts: Facts) -> Iterator[Object]:
     """The Secrets that are ours to make; one that is kept comes without ``data``."""
-    for use in uses_of(stack, dialect):
+    for use in uses:
         match use.source.kind:
             case "files":
                 pair = KeyPair(text_of(str(use.source.cert_file), facts), text_of(str(use.source.key_file), facts))
@@ -82,9 +82,9 @@ def _certificate(use: CertificateUse) -> Object:
     return manifest("Certificate", use.secret, use.namespace, spec=spec)
 
 
-def without_keys(stack: Stack, dialect: IngressController) -> Iterator[Problem]:
+def without_keys(uses: Iterable[CertificateUse]) -> Iterator[Problem]:
     """A problem for each certificate whose private key would stand in rendered files."""
-    for use in uses_of(stack, dialect):
+    for use in uses:
         if use.source.kind in ("files", "inline", "self_signed"):
             why = (
                 "is made from the stack's CA, which a cluster keeps"
