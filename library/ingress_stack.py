@@ -110,7 +110,7 @@ api_calls:
   description: Requests to the API server by verb.
   returned: success
   type: dict
-  sample: {"LIST": 14, "GET": 1}
+  sample: {"get": 2, "list": 14}
 problems:
   description: Every fault of the inventory, each with the path of the key and what to do.
   returned: when the inventory does not hold to the contract
