@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from .api.resources import Ref
+from .errors import ConflictError
 from .facts import ExistingSecret, Facts, KeyPair, KnownCertificate
 from .model.certificates import CertificateUse
 from .render.secrets import INPUTS, NOT_AFTER, to_issue
@@ -72,8 +73,16 @@ def certificate_facts(
 
 
 def save_authority(api: Api, owner: Owner, facts: Facts) -> None:
-    """Keeps a CA made in this run in the state namespace; one that is there already is left alone."""
-    if facts.authority is None or _load_authority(api, owner) is not None:
+    """Keeps a CA made in this run in the state namespace; one that is there already is left alone.
+
+    Raises ConflictError where another run has made one meanwhile: nobody could verify what is issued by ours.
+    """
+    if facts.authority is None:
+        return
+    kept = _load_authority(api, owner)
+    if kept is not None:
+        if kept.certificate != facts.authority.certificate:
+            raise ConflictError(f"another run has made the CA of the stack {owner.stack} meanwhile: run again")
         return
     from .api.resources import MANAGER
     from .engine.ownership import MANAGED_BY, STACK  # not needed without a cluster

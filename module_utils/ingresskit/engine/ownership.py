@@ -14,6 +14,7 @@ from ..api.resources import MANAGER, Object
 from .normalise import normalise
 
 PART_OF = "applyset.kubernetes.io/part-of"
+APPLYSET_ID = "applyset.kubernetes.io/id"  # label of an ApplySet's parent
 STACK = "ingresskit.io/stack"
 PART = "ingresskit.io/part"
 MANAGED_BY = "app.kubernetes.io/managed-by"

@@ -14,7 +14,7 @@ from ..api.failures import Conflict, Forbidden, NotFound
 from ..api.resources import BUILTIN, MANAGER, Object, Ref, Resource, served_by_crds
 from ..errors import ClusterError
 from .changes import Change, ChangeSet
-from .ownership import MANAGED_BY, Owner
+from .ownership import APPLYSET_ID, MANAGED_BY, STACK, Owner
 from .parallel import each, stream
 from .stages import stage
 from .until import gone, until
@@ -22,6 +22,7 @@ from .until import gone, until
 if TYPE_CHECKING:
     from ..api.client import Api
 
+_SECRET = BUILTIN["v1", "Secret"]
 _TRIES = 5  # a controller may write the status of an object between our read and our delete
 _MANY = 3  # namespaces above which whole kinds are listed rather than each namespace
 # What every namespace holds or what others keep there about things that are gone: nothing that lives there.
@@ -75,14 +76,22 @@ def forget(api: Api, owner: Owner, *, timeout: float = 0) -> list[str]:
 
 
 def _parents(api: Api, owner: Owner) -> list[Change]:
-    """What holds a stack together: its CA Secret, its record and the state namespace, as far as they are ours."""
-    refs = [
-        Ref("", "Secret", owner.state_namespace, owner.ca_name),
-        Ref("", "Secret", owner.state_namespace, owner.record_name),
-        Ref("", "Namespace", "", owner.state_namespace),
-    ]
+    """What holds a stack together, as far as it is ours: its record, and where that is the last one of the stack and
+    its parts, the CA Secret and the state namespace."""
+    refs = [Ref("", "Secret", owner.state_namespace, owner.record_name)]
+    if not _records(api, owner) - {owner.record_name}:
+        refs += [
+            Ref("", "Secret", owner.state_namespace, owner.ca_name),
+            Ref("", "Namespace", "", owner.state_namespace),
+        ]
     found = ((ref, api.get(ref, metadata_only=True)) for ref in refs)
     return [Change(ref, "deleted", None, live) for ref, live in found if live and _made_by_us(live)]
+
+
+def _records(api: Api, owner: Owner) -> set[str]:
+    """Names of the release records of the stack and of its parts."""
+    selector = f"{STACK}={owner.stack},{APPLYSET_ID}"
+    return {obj["metadata"]["name"] for obj in api.list_metadata(_SECRET, owner.state_namespace, selector).items}
 
 
 def _made_by_us(live: Object) -> bool:
