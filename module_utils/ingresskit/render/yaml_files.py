@@ -14,10 +14,18 @@ _Dumper = getattr(yaml, "CSafeDumper", yaml.SafeDumper)
 
 
 class _Plain(_Dumper):  # type: ignore[misc, valid-type]
-    """Without anchors: two equal lists in one object are written out twice."""
+    """Without anchors: two equal lists in one object are written out twice. Text of several lines as such lines."""
 
     def ignore_aliases(self, data: object) -> bool:
         return True
+
+
+def _text(dumper: yaml.SafeDumper, text: str) -> yaml.ScalarNode:
+    style = "|" if "\n" in text else None  # what a block cannot hold is quoted all the same
+    return dumper.represent_scalar("tag:yaml.org,2002:str", text, style=style)
+
+
+_Plain.add_representer(str, _text)
 
 
 def to_files(objects: Iterable[Object]) -> dict[str, str]:

@@ -1,0 +1,97 @@
+"""The stacks whose objects are kept as files: the demo, and one for each corner of the contract."""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from module_utils.ingresskit.converge import render_offline
+from module_utils.ingresskit.manifests import Object
+from module_utils.ingresskit.render.yaml_files import to_files
+
+HERE = Path(__file__).parent
+ROOT = HERE.parents[1]
+EXPECTED = HERE / "expected"
+# what the inventories cannot say for both controllers
+LAYERS: dict[str, dict[str, dict[str, Any]]] = {
+    "demo": {kind: {"default_tls": {"secret": "default-tls"}} for kind in ("nginx", "traefik")},
+    "rich": {
+        "nginx": {"config": {"client-max-body-size": "8m", "server-tokens": False, "main-snippets": "# none"}},
+        "traefik": {"config": {"log.level": "DEBUG", "accesslog": True}, "extra_args": ["--api.insecure=false"]},
+    },
+    "edge": {"nginx": {"version": "v5.6.0"}, "traefik": {"version": "3.8.0"}},
+}
+
+
+@dataclass(frozen=True)
+class Case:
+    """An inventory behind a controller; ``outside``: Services and Secrets that somebody else has to bring."""
+
+    inventory: str
+    kind: str
+    outside: frozenset[str] = frozenset()
+
+    def __str__(self) -> str:
+        return f"{self.inventory}-{self.kind}"
+
+    @property
+    def folder(self) -> Path:
+        return EXPECTED / str(self)
+
+    def variables(self) -> dict[str, Any]:
+        """The inventory's variables with the controller laid over them as one more layer."""
+        loaded = yaml.safe_load(self._path().read_text())
+        return loaded | {"ingress_controller__golden": {"kind": self.kind} | self._layer(), **self._no_keys()}
+
+    def objects(self) -> list[Object]:
+        return render_offline(self.variables(), ROOT)[1]
+
+    def files(self) -> dict[str, str]:
+        return to_files(self.objects())
+
+    def _path(self) -> Path:
+        demo = ROOT / "inventories/kind/group_vars/all/stack.yml"
+        return demo if self.inventory == "demo" else HERE / "cases" / f"{self.inventory}.yml"
+
+    def _layer(self) -> dict[str, Any]:
+        return LAYERS.get(self.inventory, {}).get(self.kind, {})
+
+    def _no_keys(self) -> dict[str, Any]:
+        """The demo issues its certificate itself; a file holds no key, so it names a Secret here."""
+        secret = {"cafe": {"tls": {"self_signed": None, "secret": "cafe-tls"}}}
+        return {"ingress_apps__golden": secret} if self.inventory == "demo" else {}
+
+
+def _cases(inventory: str, *outside: str, kinds: tuple[str, ...] = ("nginx", "traefik")) -> list[Case]:
+    return [Case(inventory, kind, frozenset(outside)) for kind in kinds]
+
+
+CASES = [
+    *_cases("demo", "secret nginx-ingress/default-tls", "secret traefik/default-tls", "secret cafe/cafe-tls"),
+    *_cases(
+        "rich",
+        "secret edge/wildcard-example-com", "secret edge/registry", "secret shop-live/shop-tls",
+        "service shop-live/web:http", "service shop-live/api:8080",
+        "service intranet/wiki:80", "service intranet/home:80",
+    ),
+    *_cases(
+        "edge",
+        "secret nginx-ingress/default-tls", "secret traefik/default-tls",
+        "service anyhost/service1:4200", "service anyhost/service2:4200",
+    ),
+    *_cases("fallback", "service fallback/myweb:8080"),
+    *_cases("elsewhere", "service errors/not-found:http", "service shop/web:80", kinds=("traefik",)),
+]  # fmt: skip
+
+
+def generated() -> str:
+    """Every file of every case as one text: what must not differ between two runs."""
+    return "".join(f"--- {case}/{name}\n{text}" for case in CASES for name, text in case.files().items())
+
+
+if __name__ == "__main__":
+    sys.stdout.write(generated())
