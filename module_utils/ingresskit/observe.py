@@ -48,7 +48,7 @@ def existing_secrets(api: Api, uses: Iterable[CertificateUse], facts: Facts) -> 
 
 def certificate_facts(
     api: Api, uses: Iterable[CertificateUse], facts: Facts, seen: Snapshot, intact: Iterable[Ref],
-    record: Release | None, *, may_create: bool = True,
+    record: Release | None,
 ) -> Facts:  # fmt: skip
     """The facts with the stack's CA and the certificates it has issued; the CA's key is read only if something is due.
 
@@ -65,7 +65,7 @@ def certificate_facts(
     if not to_issue(uses, facts):
         return facts
     authority = _load_authority(api, seen.owner)
-    if authority is None and may_create and facts.now is not None:
+    if authority is None and facts.now is not None:
         from . import tls  # cryptography is loaded only where certificates are made
 
         authority = tls.new_authority(seen.owner.stack, facts.now)
