@@ -14,7 +14,8 @@ from dataclasses import dataclass, field
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
-from kubernetes import config
+from kubernetes import client, config
+from kubernetes.stream import stream
 
 from module_utils.ingresskit.images import ECHO, NGINX
 
@@ -233,6 +234,21 @@ class Cluster:
         items = self.list(f"/api/v1/namespaces/{meta['namespace']}/events?fieldSelector={selector}")
         items.sort(key=lambda event: (event["lastTimestamp"], event["metadata"]["name"]))
         return [(event["reason"], event["message"], event["type"]) for event in items]
+
+    def run(self, namespace, pod, script):
+        """Run a shell script in the controller's container."""
+        core = client.CoreV1Api(self._api)
+        more = {
+            "command": ["sh", "-c", script],
+            "container": "nginx-ingress",
+            "stderr": True,
+            "_preload_content": False,
+        }
+        channel = stream(core.connect_get_namespaced_pod_exec, pod, namespace, **more)
+        try:
+            channel.run_forever(timeout=10)
+        finally:
+            channel.sock.shutdown()  # its close() leaves the socket open once the server has closed
 
     def call(self, method, path_, body=None, headers=None, *, raw=False):
         head = {"Accept": "application/json", "Content-Type": "application/json", **(headers or {})}

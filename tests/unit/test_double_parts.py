@@ -1,6 +1,7 @@
 """The nginx double's working parts: store and leader against a real HTTP server, the applier, status, events."""
 
 import asyncio
+import base64
 import contextlib
 import json
 import sys
@@ -10,15 +11,18 @@ import aiohttp
 import pytest
 from aiohttp import web
 
+from .test_double_plan import PAIR
+
 sys.path.insert(0, str(Path(__file__).parents[2] / "testbed" / "images" / "nginx-double"))
 
-from nginx_double import flags, leader, store
+from nginx_double import flags, leader, store, tls
 from nginx_double.__main__ import tables
 from nginx_double.applier import EVERYBODY, Applier
 from nginx_double.events import event_of
 from nginx_double.kube import Kube
-from nginx_double.model import Chunk, Plan, Report
+from nginx_double.model import Chunk, Plan, Report, Snapshot
 from nginx_double.nginx import NginxError, _essence
+from nginx_double.special import SpecialSecrets
 from nginx_double.status import Addresses
 from nginx_double.web import Health, metrics_text
 
@@ -212,6 +216,46 @@ def test_with_safety_an_offender_that_was_good_keeps_its_last_good_configuration
     _, nginx = applied(True, plan_of(a="old"), plan_of(a="BAD", b="1"))
     assert "<a> old" in nginx.running
     assert nginx.has("b") == ["b"]
+
+
+# -- Secrets that flags name ------------------------------------------------------------------------------------------
+
+
+def special_reports(*steps):
+    """The reports while the default server's Secret goes through these states (None: gone), and the one kept."""
+    reports = []
+    found = SpecialSecrets(flags.parse(["-default-server-tls-secret=own/d"]), {"kind": "Pod"}, reports.append)
+    found.start(Snapshot(secrets={("own", "d"): steps[0]}))
+    for step in steps:
+        found.refresh(Snapshot(secrets={("own", "d"): step} if step else {}))
+    return [report.reason for report in reports], found.current["default"]
+
+
+def certificate(version, *, good=True):
+    crt, key = (base64.b64encode(part).decode() for part in PAIR)
+    meta = {"namespace": "own", "name": "d", "resourceVersion": version}
+    return {"metadata": meta, "type": "kubernetes.io/tls", "data": {"tls.crt": crt, "tls.key": key if good else crt}}
+
+
+def test_a_deleted_special_secret_is_kept_and_told_once():
+    one = certificate("1")
+    assert special_reports(one, None, None) == (["SecretDeleted"], one)
+
+
+def test_a_special_secret_that_goes_bad_is_not_taken():
+    one = certificate("1")
+    assert special_reports(one, certificate("2", good=False), certificate("2", good=False)) == (["SecretError"], one)
+
+
+def test_a_new_special_secret_is_taken_and_a_later_loss_told_again():
+    one, two = certificate("1"), certificate("2")
+    assert special_reports(one, None, two, None) == (["SecretDeleted", "Updated", "SecretDeleted"], two)
+
+
+@pytest.mark.parametrize("secret_", [None, certificate("1", good=False)])
+def test_without_a_usable_special_secret_there_is_no_start(secret_):
+    with pytest.raises(tls.SecretError, match="own/d of -default-server-tls-secret"):
+        special_reports(secret_)
 
 
 # -- the API server: list, watch, lease -------------------------------------------------------------------------------

@@ -19,6 +19,7 @@ from .kube import ApiError, Kube
 from .leader import Leader
 from .model import Obj
 from .nginx import Nginx, has_ipv6
+from .status import Writer
 from .store import Store, Table
 
 log = logging.getLogger("nginx_double")
@@ -66,8 +67,9 @@ async def _serve(flags: Flags, kube: Kube, pod: Obj) -> int:
     store = Store(kube, tables(flags))
     recorder = Recorder(kube, pod["metadata"]["name"])
     applier = Applier(nginx, health, flags.on("enable-config-safety"))
-    controller = Controller(Parts(flags, kube, store, applier, recorder, health, pod))
-    jobs: list[Coroutine[Any, Any, None]] = [controller.run(), store.run(), recorder.run()]
+    statuses = Writer(kube)
+    controller = Controller(Parts(flags, statuses, store, applier, recorder, health, pod))
+    jobs: list[Coroutine[Any, Any, None]] = [controller.run(), store.run(), recorder.run(), statuses.run()]
     if flags.on("enable-leader-election") and flags.on("report-ingress-status"):
         meta, lock = pod["metadata"], flags.text("leader-election-lock-name")
         controller.leader = Leader(kube, meta["namespace"], lock, meta["name"], store.changed.set)
@@ -91,12 +93,12 @@ async def _until_the_end(jobs: list[asyncio.Task[None]], nginx: Nginx, controlle
         job.cancel()
     if asked.is_set():
         log.info("Received SIGTERM, shutting down: nginx finishes its requests")
+    nginx.quit()
     if controller.leader and asked.is_set():
         try:
             await controller.leader.release()
         except ApiError as error:
             log.warning("the lease could not be released: %s", error)
-    nginx.quit()
     if nginx.started:
         await nginx.exited.wait()
     for failure in filter(None, failed):

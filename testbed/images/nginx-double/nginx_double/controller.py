@@ -12,18 +12,17 @@ from . import tls
 from .applier import EVERYBODY, Applier
 from .events import Recorder
 from .flags import Flags
-from .kube import Kube
 from .leader import Leader
 from .model import Key, Obj, Plan, Report, Snapshot, key_of, label_of
 from .nginx import NginxError
 from .plan import build, owner_of
-from .status import Addresses, write
+from .special import SpecialSecrets
+from .status import Addresses, Writer
 from .store import Store
 from .web import Health
 
 log = logging.getLogger(__name__)
 DEBOUNCE = 0.1  # seconds: changes that come together make one reload
-SPECIAL = {"default": "default-server-tls-secret", "wildcard": "wildcard-tls-secret"}
 
 
 class Fatal(Exception):
@@ -35,7 +34,7 @@ class Parts:
     """What a controller works with."""
 
     flags: Flags
-    kube: Kube
+    statuses: Writer
     store: Store
     applier: Applier
     recorder: Recorder
@@ -48,13 +47,13 @@ class Controller:
 
     def __init__(self, parts: Parts) -> None:
         self._flags = parts.flags
-        self._kube = parts.kube
+        self._statuses = parts.statuses
         self._store = parts.store
         self._applier = parts.applier
         self._recorder = parts.recorder
         self._health = parts.health
         self._pod = parts.pod
-        self._special: dict[str, Obj | None] = {}
+        self._special = SpecialSecrets(parts.flags, parts.pod, parts.recorder.record)
         self._said: dict[Key, tuple[Any, ...]] = {}  # the last report on each Ingress
         self._noted: set[tuple[str, str]] = set()
         self._configmap_seen = ""
@@ -74,28 +73,16 @@ class Controller:
 
     async def _first(self) -> None:
         snapshot = self._store.snapshot()
-        for name, flag in SPECIAL.items():
-            if self._flags.text(flag):
-                self._special[name] = self._named(snapshot, flag)
         try:
-            await self._applier.start(build(snapshot, self._flags, self._special))
+            self._special.start(snapshot)
+            await self._applier.start(build(snapshot, self._flags, self._special.current))
         except (tls.SecretError, NginxError) as error:
             raise Fatal(f"nginx cannot be started: {error}") from error
         await self._round(snapshot)
 
-    def _named(self, snapshot: Snapshot, flag: str) -> Obj:
-        key = _key(self._flags.text(flag))
-        secret = snapshot.secrets.get(key)
-        try:
-            tls.tls_file(key, secret, {})
-        except tls.SecretError as error:
-            raise Fatal(f"Error when getting the Secret {self._flags.text(flag)} of -{flag}: {error}") from error
-        assert secret is not None
-        return secret
-
     async def _round(self, snapshot: Snapshot) -> None:
-        self._refresh_special(snapshot)
-        plan = build(snapshot, self._flags, self._special)
+        self._special.refresh(snapshot)
+        plan = build(snapshot, self._flags, self._special.current)
         complaints = await self._applier.apply(plan)
         self._health.ingresses = len(plan.accepted)
         # With config safety a pod that could take none of its Ingresses stays unready (F5's start-up tests).
@@ -103,30 +90,7 @@ class Controller:
         hopeless = safe and bool(complaints) and len(complaints) >= len(plan.chunks)
         self._health.ready = self._health.ready or not hopeless
         self._report(snapshot, plan, complaints)
-        await self._write_statuses(snapshot, plan)
-
-    def _refresh_special(self, snapshot: Snapshot) -> None:
-        """A flag's Secret: a new valid version is taken, a bad one refused, a deleted one kept by this pod."""
-        for name, before in self._special.items():
-            key = _key(self._flags.text(SPECIAL[name]))
-            secret = snapshot.secrets.get(key)
-            label = "/".join(key)
-            if secret is None:
-                self._once(self._pod, "SecretDeleted", f"A special secret {label} was deleted. Retaining the secret on "
-                           "this pod but this will affect new pods.")  # fmt: skip
-            elif before is None or secret["metadata"]["resourceVersion"] != before["metadata"]["resourceVersion"]:
-                try:
-                    tls.tls_file(key, secret, {})
-                except tls.SecretError as error:
-                    self._once(
-                        secret,
-                        "Rejected",
-                        f"the special Secret {label} was rejected, using the previous version: {error}",
-                    )
-                    continue
-                self._special[name] = secret
-                self._recorder.record(Report(secret, "Updated", f"the special Secret {label} was updated"))
-                self._noted.discard((self._pod["metadata"]["uid"], "SecretDeleted" + label))
+        self._wish_statuses(snapshot, plan)
 
     def _once(self, obj: Obj, reason: str, message: str) -> None:
         identity = (obj["metadata"]["uid"], reason + message)
@@ -176,13 +140,12 @@ class Controller:
         else:
             self._recorder.record(Report(configmap, "Updated", f"ConfigMap {label} updated without error"))
 
-    async def _write_statuses(self, snapshot: Snapshot, plan: Plan) -> None:
+    def _wish_statuses(self, snapshot: Snapshot, plan: Plan) -> None:
         service = snapshot.services.get((self._pod["metadata"]["namespace"], self._flags.text("external-service")))
         self._addresses = self._addresses.updated(plan.status_address, service)
-        if not self._flags.on("report-ingress-status") or (self.leader and not self.leader.leads):
-            return
-        await write(self._kube, [report.obj for report in plan.accepted], self._addresses.as_status())
-        await write(self._kube, [report.obj for report in plan.problems], [])
+        if self._flags.on("report-ingress-status") and (self.leader is None or self.leader.leads):
+            accepted, refused = ([report.obj for report in reports] for reports in (plan.accepted, plan.problems))
+            self._statuses.want(accepted, refused, self._addresses.as_status())
 
 
 def with_complaint(report: Report, complaint: str) -> Report:
@@ -196,8 +159,3 @@ def _digest(text: str) -> str:
     """Of a chunk without its endpoints: pods come and go without events."""
     lines = [line for line in text.splitlines() if not line.startswith("    server ")]
     return hashlib.sha256("\n".join(lines).encode()).hexdigest()
-
-
-def _key(text: str) -> Key:
-    namespace, _, name = text.partition("/")
-    return namespace, name

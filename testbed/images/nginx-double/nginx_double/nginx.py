@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import os
 import signal
 import sys
 from pathlib import Path
@@ -11,8 +12,10 @@ from pathlib import Path
 log = logging.getLogger(__name__)
 ETC, LIB = Path("/etc/nginx"), Path("/var/lib/nginx")
 CONFIG, SECRETS = ETC / "nginx.conf", ETC / "secrets"
+PID = LIB / "nginx.pid"
 SOCKET = LIB / "nginx-config-version.sock"
-POLL = 0.02
+POLL = 0.01
+SURE = 4  # answers of the new configuration in a row
 
 
 class NginxError(Exception):
@@ -48,7 +51,7 @@ class Nginx:
     async def test(self, text: str) -> None:
         """`nginx -t`. Raises NginxError with what nginx says."""
         candidate = CONFIG.with_suffix(".candidate")
-        candidate.write_text(text)
+        candidate.write_text(text.replace(str(PID), str(PID) + "-test"))  # `nginx -t` writes its pid file
         process = await asyncio.create_subprocess_exec(
             self._binary, "-t", "-q", "-c", str(candidate), stderr=asyncio.subprocess.PIPE
         )
@@ -58,14 +61,15 @@ class Nginx:
 
     async def start(self, text: str, version: int) -> None:
         """Start nginx; a socket or pid file of a container before this one is removed first. Raises NginxError."""
-        for left in [*LIB.glob("*.sock"), LIB / "nginx.pid"]:
+        for left in [*LIB.glob("*.sock"), PID]:
             left.unlink(missing_ok=True)
         await self.test(text)
         CONFIG.write_text(text)
-        self._process = await asyncio.create_subprocess_exec(
-            self._binary, "-c", str(CONFIG), stderr=asyncio.subprocess.PIPE
-        )
-        self._watchers = [asyncio.create_task(self._pass_on()), asyncio.create_task(self._wait())]
+        # A pipe of our own: asyncio's would let wait() wait for its end, and workers left behind hold it open.
+        reading, writing = os.pipe()
+        self._process = await asyncio.create_subprocess_exec(self._binary, "-c", str(CONFIG), stderr=writing)
+        os.close(writing)
+        self._watchers = [asyncio.create_task(self._pass_on(reading)), asyncio.create_task(self._wait())]
         await self._await_version(version)
 
     async def reload(self, text: str, version: int) -> None:
@@ -98,10 +102,13 @@ class Nginx:
         await self._process.wait()
         self.exited.set()
 
-    async def _pass_on(self) -> None:
+    async def _pass_on(self, descriptor: int) -> None:
         """nginx's log goes to ours; what keeps a reload from happening is remembered."""
-        assert self._process and self._process.stderr
-        async for line in self._process.stderr:
+        reader = asyncio.StreamReader()
+        await asyncio.get_running_loop().connect_read_pipe(
+            lambda: asyncio.StreamReaderProtocol(reader), os.fdopen(descriptor, "rb", 0)
+        )
+        async for line in reader:
             sys.stderr.buffer.write(line)
             sys.stderr.buffer.flush()
             if b"[emerg]" in line:
@@ -109,12 +116,15 @@ class Nginx:
 
     async def _await_version(self, version: int) -> None:
         deadline = asyncio.get_running_loop().time() + self._timeout
+        seen = 0
         while asyncio.get_running_loop().time() < deadline:
             if self._complaint:
                 raise NginxError(self._complaint)
             if self.exited.is_set():
                 raise NginxError("nginx has exited")
-            if await running_version() == version:
+            # an old worker may accept a last connection while the new ones answer already
+            seen = seen + 1 if await running_version() == version else 0
+            if seen == SURE:
                 return
             await asyncio.sleep(POLL)
         raise NginxError(f"reload not done within {self._timeout:g} s")

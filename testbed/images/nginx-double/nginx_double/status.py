@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import ipaddress
 import logging
 from collections.abc import Iterable
@@ -48,20 +49,43 @@ def service_addresses(service: Obj | None) -> tuple[str, ...]:
     return (*filter(None, found), *(spec.get("externalIPs") or []))
 
 
-async def write(kube: Kube, ingresses: Iterable[Obj], wanted: list[Obj]) -> None:
-    """Give each Ingress the wanted status unless it has it. A conflict is left to the next round."""
-    for ingress in ingresses:
-        status = ingress.get("status") or {}
-        if ((status.get("loadBalancer") or {}).get("ingress") or []) == wanted:
-            continue
+class Writer:
+    """Brings Ingresses to the wanted status, apart from the loop that keeps nginx current."""
+
+    def __init__(self, kube: Kube) -> None:
+        self._kube = kube
+        self._wanted: list[tuple[Obj, list[Obj]]] = []
+        self._changed = asyncio.Event()
+
+    def want(self, accepted: Iterable[Obj], refused: Iterable[Obj], status: list[Obj]) -> None:
+        """The whole wish: the address for the accepted ones, none for the refused."""
+        pairs = [(ingress, status) for ingress in accepted] + [(ingress, []) for ingress in refused]
+        self._wanted = [(ingress, wanted) for ingress, wanted in pairs if current(ingress) != wanted]
+        self._changed.set()
+
+    async def run(self) -> None:
+        while True:
+            await self._changed.wait()
+            self._changed.clear()
+            for ingress, wanted in self._wanted:
+                if self._changed.is_set():
+                    break  # a newer wish
+                await self._write(ingress, wanted)
+
+    async def _write(self, ingress: Obj, wanted: list[Obj]) -> None:
         namespace, name = key_of(ingress)
         path = f"/apis/networking.k8s.io/v1/namespaces/{namespace}/ingresses/{name}/status"
         try:
-            await kube.update(path, {**ingress, "status": {"loadBalancer": {"ingress": wanted}}})
+            await self._kube.update(path, {**ingress, "status": {"loadBalancer": {"ingress": wanted}}})
             log.info("updated status for ing: %s", label_of(ingress))
         except ApiError as error:
-            if error.status not in (404, 409):
+            if error.status not in (404, 409):  # changed meanwhile: the watch brings it, and with it the next wish
                 log.warning("status of %s: %s", label_of(ingress), error)
+
+
+def current(ingress: Obj) -> list[Obj]:
+    balancer = (ingress.get("status") or {}).get("loadBalancer") or {}
+    return balancer.get("ingress") or []
 
 
 def _is_ip(text: str) -> bool:
