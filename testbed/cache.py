@@ -61,7 +61,7 @@ class Cache:
         """$INGRESSKIT_CACHE, else ``ingresskit`` in the user's cache folder (XDG base directories)."""
         own = os.environ.get("INGRESSKIT_CACHE")
         base = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
-        cache = cls((Path(own) if own else base / "ingresskit").absolute())
+        cache = cls((Path(own).expanduser() if own else base / "ingresskit").absolute())
         for folder in (cache.root, cache.root / "log", cache.root / "bin"):
             folder.mkdir(parents=True, exist_ok=True)
         return cache

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import IO, Any
 
 import yaml
 
@@ -80,11 +80,17 @@ def create(cache: Cache, spec: Spec, image: str | None) -> None:
     except CommandError as error:
         hint = "" if image else f"\nIf its node image cannot be pulled: {registry.SWITCH}=off makes one here"
         raise TestbedError(f"{error}{hint}") from None
-    # the same kubectl as the cluster's, for tests and for a user without one
-    output(["docker", "cp", f"{spec.control_plane}:/usr/bin/kubectl", str(cache.root / "bin" / "kubectl")])
+    _take_kubectl(cache, spec)
     record = Record.load(cache)
     record.unfinished = None
     record.save()
+
+
+def _take_kubectl(cache: Cache, spec: Spec) -> None:
+    """Keep the cluster's own kubectl, for tests and for a user without one. Renamed in place: it may be running."""
+    with cache.scratch() as folder:
+        output(["docker", "cp", f"{spec.control_plane}:/usr/bin/kubectl", str(folder)])
+        (folder / "kubectl").rename(cache.root / "bin" / "kubectl")
 
 
 def is_there(cache: Cache, spec: Spec) -> bool:
@@ -187,5 +193,5 @@ def difference(spec: Spec, published: Mapping[str, list[dict[str, str]]], worker
     return None if workers == spec.workers else f"it has {workers} workers, not {spec.workers}"
 
 
-def _send(pipe: Any, content: bytes) -> None:
+def _send(pipe: IO[bytes], content: bytes) -> None:
     pipe.write(content)

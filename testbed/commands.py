@@ -124,7 +124,7 @@ def parallel(*tasks: Callable[[], Any]) -> list[Any]:
         except BaseException:
             stop_all()
             raise
-        failed = next((future for future in done if future.exception()), None)
+        failed = next((future for future in futures if future in done and future.exception()), None)
         if failed and pending:
             stop_all()
     if failed:

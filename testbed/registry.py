@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import threading
 import urllib.error
 import urllib.request
 from functools import cache
@@ -25,6 +26,15 @@ def reachable(host: str) -> bool:
     forced = os.environ.get(SWITCH, "").lower()
     if forced in ("on", "off"):
         return forced == "on"
+    answers: list[bool] = []
+    # in a thread that may be left behind: looking up a name has a time limit of its own, of many seconds
+    asking = threading.Thread(target=lambda: answers.append(_answers(host)), daemon=True)
+    asking.start()
+    asking.join(TIMEOUT)
+    return any(answers)
+
+
+def _answers(host: str) -> bool:
     try:
         # the version check of the distribution API; 401 is its answer to somebody without a token
         with urllib.request.urlopen(f"https://{_HUB.get(host, host)}/v2/", timeout=TIMEOUT):
