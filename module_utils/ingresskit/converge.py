@@ -21,7 +21,7 @@ from .errors import IngresskitError, InventoryError
 from .facts import Facts
 from .manifests import Object
 from .model.stack import Stack
-from .observe import AUTHORITY, certificate_facts, existing_secrets, local_facts, save_authority
+from .observe import AUTHORITY, certificate_facts, existing_secrets, inventory_problems, local_facts, save_authority
 from .parts.subject import Subject, whole
 from .preflight import Finding
 from .render.secrets import without_keys
@@ -77,7 +77,14 @@ class Settings:
 
 def prepare(inventory: Mapping[str, Any], base_dir: Path) -> Prepared:
     """Model, files and static checks. Raises InventoryError naming every key at fault."""
-    return _prepare(whole(model.load(inventory)), base_dir)
+    return _prepare(whole(_load(inventory, base_dir)), base_dir)
+
+
+def _load(inventory: Mapping[str, Any], base_dir: Path) -> Stack:
+    twice = inventory_problems(base_dir)
+    if twice:
+        raise InventoryError(twice)
+    return model.load(inventory)
 
 
 def _prepare(subject: Subject, base_dir: Path) -> Prepared:
@@ -96,7 +103,7 @@ def check(inventory: Mapping[str, Any], base_dir: Path, *, cluster: bool) -> lis
 
     Raises InventoryError where the inventory does not hold to the contract at all, ClusterError where none answers.
     """
-    subject = whole(model.load(inventory))
+    subject = whole(_load(inventory, base_dir))
     facts = _local(subject, base_dir)
     if cluster:
         facts = existing_secrets(connect_to(subject.stack), subject.certificates, facts)
@@ -133,7 +140,7 @@ def converge(inventory: Mapping[str, Any], settings: Settings) -> Outcome:
 
     Raises InventoryError (nothing was sent), ConflictError, ClusterError or WaitError.
     """
-    return bring(whole(model.load(inventory)), settings)
+    return bring(whole(_load(inventory, settings.base_dir)), settings)
 
 
 def bring(subject: Subject, settings: Settings) -> Outcome:

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import base64
 from collections.abc import Iterable
+from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from .api.resources import Ref
-from .errors import ConflictError
+from .errors import ConflictError, Problem
 from .facts import ExistingSecret, Facts, KeyPair, KnownCertificate
 from .model.certificates import CertificateUse
+from .model.duplicates import duplicate_keys
 from .render.secrets import INPUTS, NOT_AFTER, to_issue
 
 if TYPE_CHECKING:
@@ -37,6 +39,16 @@ def local_facts(names: Iterable[str], base_dir: Path) -> Facts:
             relative = "" if Path(name).is_absolute() else " (relative names are meant from the inventory's folder)"
             unreadable[name] = f"{what} {path}{relative}"
     return Facts(now=datetime.now(UTC), files=files, unreadable=unreadable)
+
+
+def inventory_problems(base_dir: Path) -> list[Problem]:
+    """Keys given twice in the inventory's own YAML files: by the time Ansible hands us its variables one is lost."""
+    found = []
+    for pattern in ("*.y*ml", "group_vars/**/*.y*ml", "host_vars/**/*.y*ml"):
+        for path in sorted(base_dir.glob(pattern)):
+            with suppress(OSError, UnicodeDecodeError):
+                found += duplicate_keys(path.read_text(encoding="utf-8"), path.relative_to(base_dir).as_posix())
+    return found
 
 
 def existing_secrets(api: Api, uses: Iterable[CertificateUse], facts: Facts) -> Facts:

@@ -9,6 +9,7 @@ import yaml
 
 from module_utils.ingresskit import model
 from module_utils.ingresskit.errors import InventoryError
+from module_utils.ingresskit.model.duplicates import duplicate_keys
 from module_utils.ingresskit.model.layers import deep_merge, flatten
 
 ROOT = Path(__file__).parents[2]
@@ -201,6 +202,27 @@ def test_no_secret_stands_in_a_message():
     with pytest.raises(InventoryError) as caught:
         load(text)
     assert "canary-key" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("text", "path"),
+    [
+        ("ingress_apps: {a: {hosts: {x: 1, x: 2}}}", 'ingress_apps.a.hosts."x"'),
+        ("ingress_apps:\n  a: {}\ningress_apps:\n  b: {}", "ingress_apps"),
+        ("all: {vars: {ingress_smoke: {wait: 1, wait: 2}}}", "ingress_smoke.wait"),
+        ("ingress_smoke: {extra: [{}, {host: a, host: b}]}", "ingress_smoke.extra[1].host"),
+        ("ingress_controller__prod: {config: {a: {b: 1}, c: [1], a: 2}}", "ingress_controller__prod.config.a"),
+        ("ingress_apps: {a: {x: 1}, b: {x: 1}}", None),
+        ("other: {a: 1, a: 2}", None),
+        ("ingress_apps: {a: &a {x: 1}, b: *a, c: [*a, *a]}", None),
+        ("ingress_apps: {a: !vault |\n  x", None),
+        ("$ANSIBLE_VAULT;1.1;AES256\n6162", None),
+        ("", None),
+    ],
+)
+def test_keys_given_twice_are_found_in_the_text(text, path):
+    found = duplicate_keys(text, "all.yml")
+    assert [problem.path for problem in found] == ([path] if path else [])
 
 
 @pytest.mark.parametrize(

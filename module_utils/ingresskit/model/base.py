@@ -28,9 +28,7 @@ _FORBIDDEN_IN_PATH = ("//", "/./", "/../", "%2f", "%2F")
 
 def _dns_label(value: str) -> str:
     if not _DNS_LABEL.match(value):
-        raise ValueError(
-            "must be a DNS label: at most 63 lower-case letters, digits and '-', no '-' at either end"
-        )
+        raise ValueError("must be a DNS label: at most 63 lower-case letters, digits and '-', no '-' at either end")
     return value
 
 

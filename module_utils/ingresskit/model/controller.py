@@ -64,7 +64,10 @@ class DefaultBackend(Model):
 
     page: Annotated[str | None, Field(description="HTML text, or the path of an HTML file.")] = None
     image: Annotated[
-        str | None, Field(description="Serves the page (with page: any image with nginx; alone: yours, port 8080).")
+        str | None,
+        Field(
+            description="With page: any image with nginx, to serve it. Alone: yours, port 8080, with a numeric user."
+        ),
     ] = None
     service: NamespacedPort | None = None
 
