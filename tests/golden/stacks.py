@@ -67,11 +67,12 @@ class Case:
 
 
 def _cases(inventory: str, *outside: str, kinds: tuple[str, ...] = ("nginx", "traefik")) -> list[Case]:
-    return [Case(inventory, kind, frozenset(outside)) for kind in kinds]
+    homes = {"nginx": "nginx-ingress", "traefik": "traefik"}
+    return [Case(inventory, kind, frozenset(each.format(home=homes[kind]) for each in outside)) for kind in kinds]
 
 
 CASES = [
-    *_cases("demo", "secret nginx-ingress/default-tls", "secret traefik/default-tls", "secret cafe/cafe-tls"),
+    *_cases("demo", "secret {home}/default-tls", "secret cafe/cafe-tls"),
     *_cases(
         "rich",
         "secret edge/wildcard-example-com", "secret edge/registry", "secret shop-live/shop-tls",
@@ -80,7 +81,7 @@ CASES = [
     ),
     *_cases(
         "edge",
-        "secret nginx-ingress/default-tls", "secret traefik/default-tls",
+        "secret {home}/default-tls",
         "service anyhost/service1:4200", "service anyhost/service2:4200",
     ),
     *_cases("fallback", "service fallback/myweb:8080"),

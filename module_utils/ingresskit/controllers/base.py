@@ -42,6 +42,12 @@ class IngressController(ABC):
         """Name of the Service that lets the traffic in; that of the first way in where there are several."""
         return controller.exposes[0].name or self.default_namespace
 
+    def published_service(self, controller: Controller) -> str:
+        """Name of the Service whose address Ingresses get: the first behind a load balancer, else the first."""
+        exposes = controller.exposes
+        chosen = next((expose for expose in exposes if self.ingress_gets_address(expose)), exposes[0])
+        return chosen.name or self.default_namespace
+
     def image(self, controller: Controller) -> str:
         """The pinned image with the inventory's overrides, part by part."""
         pinned, given = self.default_image, controller.image
@@ -51,7 +57,7 @@ class IngressController(ABC):
 
     def tag_of(self, version: str | None) -> str:
         """The image's tag for a version of the controller."""
-        return version or self.default_image.tag
+        return version.removeprefix("v") if version else self.default_image.tag
 
     def version(self, controller: Controller) -> str:
         """The version that runs, as far as the inventory tells."""

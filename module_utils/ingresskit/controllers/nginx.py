@@ -123,7 +123,7 @@ class Nginx(IngressController):
             f"-nginx-configmaps=$(POD_NAMESPACE)/{CONFIG}",
             f"-ingress-class={self.class_name(controller)}",
             "-report-ingress-status",
-            f"-external-service={self.service_name(controller)}",
+            f"-external-service={self.published_service(controller)}",
             f"-enable-custom-resources={_flag(controller.custom_resources)}",
             "-enable-snippets=false",
             "-enable-telemetry-reporting=false",
@@ -133,7 +133,7 @@ class Nginx(IngressController):
         default_tls = self.implied_default_tls(controller)
         if default_tls is not None:
             flags.append(f"-default-server-tls-secret=$(POD_NAMESPACE)/{default_tls.secret or DEFAULT_SECRET}")
-        if controller.default_backend is not None or any("*" in app.hosts for app in stack.apps.values()):
+        if controller.default_backend is not None or any(app.answers_every_host for app in stack.apps.values()):
             flags.append("-allow-empty-ingress-host")
         return flags
 
@@ -159,9 +159,7 @@ class Nginx(IngressController):
         return self.implied_default_tls(controller) is not None
 
     def refusals(self, stack: Stack) -> Iterator[tuple[str, str]]:
-        hostless = [
-            name for name, app in stack.apps.items() if "*" in app.hosts or (app.default_backend and not app.hosts)
-        ]
+        hostless = [name for name, app in stack.apps.items() if app.answers_every_host]
         for name in hostless[1:]:
             yield (
                 f"ingress_apps.{name}",

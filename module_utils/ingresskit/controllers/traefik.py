@@ -118,9 +118,9 @@ class Traefik(IngressController):
             f"{provider}.allowemptyservices=true",  # a Service without endpoints answers 503, its route stays
             "--providers.file.directory=/etc/traefik/dynamic",
         ]
-        if controller.exposes[0].type == "LoadBalancer":
-            namespace = self.namespace(controller)
-            flags.append(f"{provider}.ingressendpoint.publishedservice={namespace}/{self.service_name(controller)}")
+        if any(self.ingress_gets_address(expose) for expose in controller.exposes):
+            service = f"{self.namespace(controller)}/{self.published_service(controller)}"
+            flags.append(f"{provider}.ingressendpoint.publishedservice={service}")
         if controller.metrics.enabled:
             flags += [
                 "--entrypoints.metrics.address=:9100",

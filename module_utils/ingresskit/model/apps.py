@@ -122,6 +122,11 @@ class App(Model):
             raise ValueError("needs hosts, default_backend or workloads: it says nothing now")
         return self
 
+    @property
+    def answers_every_host(self) -> bool:
+        """True where it has a rule without a host: "*", or a default backend alone."""
+        return "*" in self.hosts or (self.default_backend is not None and not self.hosts)
+
 
 class HostOwner(Model):
     """Who owns a host that several apps share."""

@@ -115,7 +115,7 @@ def not_found(stack: Stack, page: str | None) -> Expected:
 
 def _unknown_host(stack: Stack, dialect: IngressController, page: str | None) -> Iterator[Probe]:
     """Nobody's host meets the 404 too, over TLS only where the controller has a certificate to show."""
-    if any("*" in app.hosts or (app.default_backend and not app.hosts) for app in stack.apps.values()):
+    if any(app.answers_every_host for app in stack.apps.values()):
         return
     source = "ingress_controller.default_backend" if stack.controller.default_backend else "ingress_controller"
     expected = not_found(stack, page)

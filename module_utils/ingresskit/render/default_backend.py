@@ -20,6 +20,8 @@ MOUNT = "/etc/ingresskit"
 MOUNTS = [{"name": "page", "mountPath": MOUNT, "readOnly": True}, {"name": "tmp", "mountPath": "/tmp"}]  # noqa: S108
 VOLUMES = [{"name": "page", "configMap": {"name": NAME}}, {"name": "tmp", "emptyDir": {}}]
 PORT, HEALTH_PORT = 8080, 8081
+# the controller's namespace takes "restricted" Pods only; an image of the user's may still write to its own disk
+NOT_OUR_IMAGE = {key: value for key, value in RESTRICTED_CONTAINER.items() if key != "readOnlyRootFilesystem"}
 STANDARD_PAGE = "<!doctype html>\n<title>404 Not Found</title>\n<h1>404 Not Found</h1>\n"
 
 # complete, so that it does not matter which nginx image reads it; every path that nginx writes to is below /tmp
@@ -77,7 +79,7 @@ def default_backend_objects(stack: Stack, dialect: IngressController, facts: Fac
         page = page_of(stack, facts)
         for namespace in {home: None, **dict.fromkeys(_needing(stack, dialect))}:
             objects += list(_pod_objects(namespace, backend, page))
-    if not _claims_unknown_hosts(stack) or not dialect.not_found_per_host():
+    if not any(app.answers_every_host for app in stack.apps.values()) or not dialect.not_found_per_host():
         objects.append(_catch_all(stack, dialect, home, backend))
     return objects
 
@@ -88,10 +90,6 @@ def _needing(stack: Stack, dialect: IngressController) -> Iterator[str]:
         for name, app in stack.apps.items():
             if app.hosts and app.default_backend is None:
                 yield stack.namespace_of(name)
-
-
-def _claims_unknown_hosts(stack: Stack) -> bool:
-    return any("*" in app.hosts or (not app.hosts and app.default_backend) for app in stack.apps.values())
 
 
 def _catch_all(stack: Stack, dialect: IngressController, home: str, backend: DefaultBackend) -> Object:
@@ -119,14 +117,12 @@ def _pod_objects(namespace: str, backend: DefaultBackend, page: str | None) -> I
         ports=[{"name": "http", "containerPort": PORT, "protocol": "TCP"}],
         readinessProbe={**_probe(ours), "periodSeconds": 2},
         resources={"requests": {"cpu": "10m", "memory": "16Mi"}},
-        securityContext=RESTRICTED_CONTAINER if ours else {"allowPrivilegeEscalation": False},
+        securityContext=RESTRICTED_CONTAINER if ours else NOT_OUR_IMAGE,
         volumeMounts=MOUNTS if ours else None,
     )
     pod = present(
         automountServiceAccountToken=False,
-        securityContext={**RESTRICTED_POD, "runAsUser": 101}
-        if ours
-        else {"seccompProfile": {"type": "RuntimeDefault"}},
+        securityContext={**RESTRICTED_POD, "runAsUser": 101} if ours else RESTRICTED_POD,
         containers=[container],
         volumes=VOLUMES if ours else None,
     )
