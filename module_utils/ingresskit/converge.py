@@ -11,7 +11,7 @@ import getpass
 import platform
 from collections.abc import Callable, Mapping
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -208,7 +208,8 @@ class _Run:
 
         seen = observe(self.api, self.owner, record)
         uses = self.subject.certificates
-        facts = existing_secrets(self.api, uses, self.local)
+        rehearsal = self.settings.check and bool(self.owner.part)
+        facts = replace(existing_secrets(self.api, uses, self.local), rehearsal=rehearsal)
         self.findings = self.subject.check(facts)
         preflight.raise_findings(self.findings)
         facts = certificate_facts(self.api, uses, facts, seen, intact(seen, record), record)

@@ -47,3 +47,4 @@ class Facts:
     )  # None: looked for, not there
     files: Mapping[str, bytes] = field(default_factory=dict, repr=False)  # path as the inventory names it: content
     unreadable: Mapping[str, str] = field(default_factory=dict)  # path: why
+    rehearsal: bool = False  # check mode of one task: what is missing may be what a task before it would have made

@@ -3,18 +3,30 @@
 from __future__ import annotations
 
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from ansible.module_utils.basic import AnsibleModule, missing_required_lib
 
 if TYPE_CHECKING:
     from .converge import Outcome
+    from .model.stack import Stack
+    from .parts.subject import Subject
 
 INVENTORY_SPEC: dict[str, Any] = {
     "inventory": {"type": "dict", "required": True},
     "base_dir": {"type": "path", "default": "."},
+}
+STATE_SPEC: dict[str, Any] = {"type": "str", "choices": ["present", "absent"], "default": "present"}
+# of every module that brings one part of a stack
+PART_SPEC: dict[str, Any] = {
+    "stack": {"type": "str", "default": "edge"},
+    "cluster": {"type": "dict"},
+    "apply": {"type": "dict"},
+    "base_dir": {"type": "path", "default": "."},
+    "state": STATE_SPEC,
 }
 LIBRARIES = ("pydantic", "kubernetes", "cryptography", "aiohttp", "jinja2", "yaml")
 Work = Callable[["IngressModule"], dict[str, Any]]
@@ -86,3 +98,27 @@ def outcome_result(module: IngressModule, outcome: Outcome) -> dict[str, Any]:
     if module.wants_diff:
         result["diff"] = changes.diff()
     return result
+
+
+class Part(Protocol):
+    """A file of ``parts``: what a single module brings, and how that is called."""
+
+    def load(self, parameters: Mapping[str, Any]) -> Subject: ...
+
+    def identify(self, parameters: Mapping[str, Any]) -> tuple[Stack, str]: ...
+
+
+def part_result(module: IngressModule, part: Part) -> dict[str, Any]:
+    """Brings or removes one part of a stack; faults and findings are told in the module's parameters."""
+    from .converge import Settings, bring, withdraw  # needs the libraries, whose absence ``run`` tells
+    from .parts.params import faults_in_parameters, told
+
+    settings = Settings(module.base_dir, check=module.check_mode, diff=module.wants_diff)
+    with faults_in_parameters():
+        if module.params["state"] == "present":
+            outcome = bring(part.load(module.params), settings)
+        else:
+            stack, name = part.identify(module.params)
+            outcome = withdraw(stack, settings, name)
+    outcome = replace(outcome, findings=[told(finding) for finding in outcome.findings])
+    return {**outcome_result(module, outcome), "ca_certificate": outcome.ca_certificate}

@@ -80,10 +80,11 @@ def _secret(use: CertificateUse, facts: Facts) -> Iterator[Finding]:
         return
     secret, at = facts.secrets[place], f"{use.path}.secret"
     if secret is None:
-        yield error(
-            at,
-            f"there is no Secret {use.secret} in namespace {use.namespace}: create it there (type kubernetes.io/tls)",
-        )
+        missing = f"there is no Secret {use.secret} in namespace {use.namespace}"
+        if facts.rehearsal:
+            yield warning(at, f"{missing} yet")
+        else:
+            yield error(at, f"{missing}: create it there (type kubernetes.io/tls)")
     elif secret.type != "kubernetes.io/tls":
         yield error(
             at, f"the Secret {use.namespace}/{use.secret} is of type {secret.type}: controllers want kubernetes.io/tls"
