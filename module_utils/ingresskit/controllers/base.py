@@ -86,6 +86,10 @@ class IngressController(ABC):
         """What an Ingress without a host needs beside its options."""
         return {}
 
+    def arrange(self, ingress: Object) -> list[Object]:
+        """An Ingress in the pieces that make the controller route as the Ingress API says; mostly it is one."""
+        return [ingress]
+
     @abstractmethod
     def catch_all_annotations(self) -> dict[str, str]:
         """Annotations of the hostless Ingress that answers where no other rule matches."""

@@ -17,7 +17,9 @@ def app_objects(stack: Stack, name: str, dialect: IngressController) -> list[Obj
     """Workloads, Services and Ingresses of one app."""
     app, namespace = stack.apps[name], stack.namespace_of(name)
     objects = [each for workload in app.workloads.items() for each in workload_objects(name, namespace, *workload)]
-    return objects + list(_ingresses(stack, name, app, namespace, dialect))
+    for ingress in _ingresses(stack, name, app, namespace, dialect):
+        objects += dialect.arrange(ingress)
+    return objects
 
 
 def _ingresses(stack: Stack, name: str, app: App, namespace: str, dialect: IngressController) -> Iterator[Object]:
