@@ -21,9 +21,10 @@ ANY_HOST = "any-host.ingresskit.invalid"
 
 def probes(stack: Stack, dialect: IngressController, page: str | None) -> list[Probe]:
     """Every probe of the stack. ``page``: the HTML of the custom 404 page, None where there is none of ours."""
-    found = [probe for name in stack.apps for probe in _App(stack, dialect, name, page).probes()]
+    world = _World(stack, dialect, page)
+    found = [probe for name in stack.apps for probe in _App(world, name).probes()]
     found += _unknown_host(stack, dialect, page)
-    found += [_extra(stack, index, extra) for index, extra in enumerate(stack.ingress_smoke.extra)]
+    found += [_extra(world, index, extra) for index, extra in enumerate(stack.ingress_smoke.extra)]
     return [probe for probe in found if _exposed(stack, probe.request.scheme)]
 
 
@@ -32,62 +33,121 @@ def _exposed(stack: Stack, scheme: Scheme) -> bool:
     return (ports.http if scheme == "http" else ports.https) is not None
 
 
+class _World:
+    """What the apps of a stack have to know of each other."""
+
+    def __init__(self, stack: Stack, dialect: IngressController, page: str | None) -> None:
+        self.stack, self.dialect, self.page = stack, dialect, page
+        self.echoes = echo_services(stack)
+        self.app_of = {host: name for name, app in stack.apps.items() for host in app.hosts}
+        self.hostless = next(
+            (
+                (name, app.default_backend.service)
+                for name, app in stack.apps.items()
+                if app.default_backend is not None and not app.hosts
+            ),
+            None,
+        )
+        self.tls_hosts = {
+            host
+            for name, app in stack.apps.items()
+            for use in app_certificates(name, app, stack.namespace_of(name))
+            for host in use.hosts
+        }
+
+    def backend(self, app_name: str, service: str) -> Expected:
+        backend = f"{self.stack.namespace_of(app_name)}/{service}"
+        if backend in self.echoes:
+            return Expected(status=(200,), backend=backend, identity="echo")
+        return Expected(backend=backend)
+
+    def answer(self, app_name: str, host: str, path: str) -> tuple[Expected, str] | None:
+        """What a host's own entries say of a path, and the app's default backend after them; with its source."""
+        app, at = self.stack.apps[app_name], f"ingress_apps.{app_name}"
+        route = match(routes_of(app.hosts[host]), path, by_element=self.dialect.prefix_by_element)
+        if route is not None:
+            return self.backend(app_name, route.backend), f'{at}.hosts."{host}"'
+        if app.default_backend is not None:
+            return self.backend(app_name, app.default_backend.service), f"{at}.default_backend"
+        return None
+
+    def beyond(self, host: str, path: str, *, tls: bool) -> tuple[Expected, str] | None:
+        """Who answers what a host's own entries leave over, where the controller goes on to looser hosts then.
+
+        One that needs a "/" entry for each host does not: there a host is a server of its own.
+        """
+        if self.dialect.not_found_per_host():
+            return None
+        for looser in (wildcard_of(host), "*"):
+            name = self.app_of.get(looser) if looser != host else None
+            found = self.answer(name, looser, path) if name else None
+            if name and found:
+                app = self.stack.apps[name]
+                options = effective_options(app.options, app.hosts[looser].options)
+                if not tls and wants_redirect(options, tls=looser in self.tls_hosts):
+                    return Expected(status=(self.dialect.redirect_code(options),)), found[1]
+                return found
+        if self.hostless is not None:
+            name, service = self.hostless
+            return self.backend(name, service), f"ingress_apps.{name}.default_backend"
+        return None
+
+
 class _App:
     """The probes of one app."""
 
-    def __init__(self, stack: Stack, dialect: IngressController, name: str, page: str | None) -> None:
-        self.stack, self.dialect, self.page = stack, dialect, page
-        self.app: App = stack.apps[name]
+    def __init__(self, world: _World, name: str) -> None:
+        self.world, self.name = world, name
+        self.app: App = world.stack.apps[name]
         self.at = f"ingress_apps.{name}"
-        self.namespace = stack.namespace_of(name)
-        self.tls_hosts = {host for use in app_certificates(name, self.app, self.namespace) for host in use.hosts}
-        self.echoes = echo_services(stack)
 
     def probes(self) -> Iterator[Probe]:
         for host, rules in self.app.hosts.items():
             yield from self._host(host, rules)
         if not self.app.hosts and self.app.default_backend is not None:
-            expected = self._backend(self.app.default_backend.service)
+            expected = self.world.backend(self.name, self.app.default_backend.service)
             yield Probe(Request("http", UNKNOWN_HOST, "/"), expected, f"{self.at}.default_backend")
 
     def _host(self, host: str, rules: Host) -> Iterator[Probe]:
-        tls, name = host in self.tls_hosts, host_to_ask(host)
-        redirect = wants_redirect(effective_options(self.app.options, rules.options), tls=tls)
+        tls, name = host in self.world.tls_hosts, host_to_ask(host)
+        options = effective_options(self.app.options, rules.options)
+        redirect = wants_redirect(options, tls=tls)
         at = f'{self.at}.hosts."{host}"'
         entries = list(rules.routes())
         for index, (path, entry) in enumerate(entries):
             source = f'{at}.paths."{path}"' if isinstance(rules.paths, dict) else f"{at}.paths[{index}]"
             request = Request("https" if tls else "http", name, path_to_ask(path, entry, entries))
-            expected = self._backend(entry.service)
+            expected = self.world.backend(self.name, entry.service)
             yield Probe(request, replace(expected, tls="verified" if tls else "none"), source)
             if tls and redirect:
-                options = effective_options(self.app.options, rules.options)
-                yield self._redirect(request, self.dialect.redirect_code(options), source)
+                yield self._redirect(request, self.world.dialect.redirect_code(options), source)
             elif tls:
                 yield Probe(replace(request, scheme="http"), expected, source)
-        yield from self._unknown_path(name, rules, tls, at)
+        yield from self._unknown_path(host, rules, tls, at)
 
     def _redirect(self, request: Request, code: int, source: str) -> Probe:
         location = rf"https://{re.escape(request.host)}(:\d+)?{re.escape(request.path)}"
         expected = Expected(status=(code,), location=location)
         return Probe(replace(request, scheme="http"), expected, source, kind="redirect")
 
-    def _unknown_path(self, name: str, rules: Host, tls: bool, at: str) -> Iterator[Probe]:
-        routes = [Route(path, entry.type, entry.service) for path, entry in rules.routes()]
-        if match(routes, UNKNOWN_PATH, by_element=self.dialect.prefix_by_element):
+    def _unknown_path(self, host: str, rules: Host, tls: bool, at: str) -> Iterator[Probe]:
+        world = self.world
+        if match(routes_of(rules), UNKNOWN_PATH, by_element=world.dialect.prefix_by_element):
             return
-        if self.app.default_backend is not None:
-            expected, at = self._backend(self.app.default_backend.service), f"{self.at}.default_backend"
-        else:
-            expected = not_found(self.stack, self.page)
-        request = Request("https" if tls else "http", name, UNKNOWN_PATH)
-        yield Probe(request, replace(expected, tls="verified" if tls else "none"), at, kind="unknown-path")
+        found = world.answer(self.name, host, UNKNOWN_PATH) or world.beyond(host, UNKNOWN_PATH, tls=tls)
+        expected, source = found or (not_found(world.stack, world.page), at)
+        request = Request("https" if tls else "http", host_to_ask(host), UNKNOWN_PATH)
+        yield Probe(request, replace(expected, tls="verified" if tls else "none"), source, kind="unknown-path")
 
-    def _backend(self, service: str) -> Expected:
-        backend = f"{self.namespace}/{service}"
-        if backend in self.echoes:
-            return Expected(status=(200,), backend=backend, identity="echo")
-        return Expected(backend=backend)
+
+def routes_of(rules: Host) -> list[Route]:
+    """A host's entries as the matching wants them."""
+    return [Route(path, entry.type, entry.service) for path, entry in rules.routes()]
+
+
+def wildcard_of(host: str) -> str:
+    """The wildcard that covers a host: its first label is the one that may be any."""
+    return "*." + host.partition(".")[2]
 
 
 def host_to_ask(host: str) -> str:
@@ -125,12 +185,11 @@ def _unknown_host(stack: Stack, dialect: IngressController, page: str | None) ->
     yield Probe(Request("https", UNKNOWN_HOST, "/"), over_tls, source, kind="unknown-host")
 
 
-def _extra(stack: Stack, index: int, extra: ExtraProbe) -> Probe:
-    uses = (use for name, app in stack.apps.items() for use in app_certificates(name, app, stack.namespace_of(name)))
-    covered = any(extra.host in use.hosts for use in uses)
+def _extra(world: _World, index: int, extra: ExtraProbe) -> Probe:
+    covered = bool({extra.host, wildcard_of(extra.host)} & world.tls_hosts)
     tls: Tls = "none" if extra.scheme == "http" else "verified" if covered else "any"
     expected = Expected((extra.status,), extra.backend, location=extra.location, body_contains=extra.body, tls=tls)
-    request = Request(extra.scheme, extra.host, extra.path, extra.method, tuple(extra.headers.items()))
+    request = Request(extra.scheme, host_to_ask(extra.host), extra.path, extra.method, tuple(extra.headers.items()))
     return Probe(request, expected, f"ingress_smoke.extra[{index}]", kind="extra")
 
 
