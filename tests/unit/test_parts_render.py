@@ -1,0 +1,143 @@
+"""What the single modules bring: the same objects as a whole stack, and the Services of the documents this began with."""
+
+from datetime import UTC, datetime
+
+import pytest
+import yaml
+
+from module_utils.ingresskit import model, tls
+from module_utils.ingresskit.engine.ownership import Owner
+from module_utils.ingresskit.facts import Facts
+from module_utils.ingresskit.parts import controller, route, service
+from module_utils.ingresskit.parts import tls as tls_part
+from module_utils.ingresskit.parts.subject import whole
+
+NOW = datetime(2026, 7, 1, tzinfo=UTC)
+FACTS = Facts(now=NOW, authority=tls.new_authority("edge", NOW))
+EXPOSE = {"type": "NodePort", "node_ports": {"http": 30080, "https": 30443}}
+APP = {
+    "options": {"ssl_redirect": {"code": 302}},
+    "hosts": {
+        "cafe.example.com": {"paths": {"/tea": "tea-svc:80", "/coffee": "coffee-svc:80"}},
+        "plain.example.com": {"paths": {"/": "tea-svc:80"}, "options": {"ssl_redirect": {"enabled": False}}},
+    },
+    "tls": {"self_signed": True},
+    "workloads": {"tea": {}, "coffee": {"replicas": 2}},
+}
+
+
+def objects(subject):
+    """The objects by what they are; Namespaces that several parts bring are one."""
+    return {
+        (each["kind"], each["metadata"].get("namespace"), each["metadata"]["name"]): each
+        for each in subject.render(FACTS)
+    }
+
+
+def without_values(found):
+    """A certificate is another one each time it is made."""
+    return {key: {**each, "data": None} if each["kind"] == "Secret" else each for key, each in found.items()}
+
+
+@pytest.mark.parametrize("kind", ["nginx", "traefik"])
+def test_the_parts_together_are_the_whole(kind):
+    behind = {"kind": kind, "expose": EXPOSE, "default_tls": {"self_signed": True}, "autoscaling": {"max": 3}}
+    inventory = {"ingress_controller": behind, "ingress_apps": {"cafe": APP}}
+    parts = [
+        controller.load({"controller": behind}),
+        service.load({"controller": behind, "expose": EXPOSE}),
+        route.load({"name": "cafe", "controller": behind, "app": APP}),
+    ]
+    together = {key: each for part in parts for key, each in objects(part).items()}
+    assert without_values(together) == without_values(objects(whole(model.load(inventory))))
+    brought = [key for part in parts for key in objects(part) if key[0] != "Namespace"]
+    assert len(brought) == len(set(brought)), "no object has two owners"
+    assert len({Owner("edge", part=part.part).id for part in parts}) == len(parts)
+
+
+def test_options_of_an_app_reach_its_hosts_as_in_an_inventory():
+    app = {**APP, "options": {"ssl_redirect": {"enabled": True, "code": 302}}}
+    app["hosts"] = {"a.example.com": {"paths": {"/": "a:80"}, "options": {"hsts": None}}}
+    (ingress,) = [each for each in route.load({"name": "a", "app": app}).render(FACTS) if each["kind"] == "Ingress"]
+    assert ingress["metadata"]["annotations"] == {"nginx.org/http-redirect-code": "302"}
+
+
+def test_a_certificate_under_the_name_and_for_the_hosts_given():
+    given = {"name": "cafe-secret", "namespace": "cafe", "hosts": ["cafe.example.com", "*.example.com"]}
+    subject = tls_part.load({**given, "source": {"self_signed": True}})
+    namespace, secret = subject.render(FACTS)
+    assert namespace["metadata"]["name"] == "cafe"
+    assert (secret["metadata"]["namespace"], secret["metadata"]["name"]) == ("cafe", "cafe-secret")
+    assert secret["type"] == "kubernetes.io/tls"
+    issued = tls_part.load({**given, "source": {"issuer": "letsencrypt"}}).render(FACTS)[1]
+    assert issued["spec"]["secretName"] == "cafe-secret"
+    assert issued["spec"]["dnsNames"] == ["cafe.example.com", "*.example.com"]
+
+
+# Published examples of Services in front of a controller. Two of them leave out the ports' names, which the API server
+# asks for where there are several ports: ours have them.
+NAMED = yaml.safe_load("""
+apiVersion: v1
+kind: Service
+metadata:
+  name: ingress-nginx
+  namespace: ingress-nginx
+  labels:
+    app.kubernetes.io/name: ingress-nginx
+    app.kubernetes.io/part-of: ingress-nginx
+spec:
+  type: NodePort
+  ports:
+    - {name: http, port: 80, targetPort: 80, protocol: TCP}
+    - {name: https, port: 443, targetPort: 443, protocol: TCP}
+  selector:
+    app.kubernetes.io/name: ingress-nginx
+    app.kubernetes.io/part-of: ingress-nginx
+""")
+BALANCED = yaml.safe_load("""
+apiVersion: v1
+kind: Service
+metadata: {name: myapp, namespace: default}
+spec:
+  type: LoadBalancer
+  ports:
+    - {name: http, protocol: TCP, port: 80, targetPort: http}
+    - {name: https, protocol: TCP, port: 443, targetPort: https}
+  selector: {app: myapp}
+""")
+NODE_PORT = yaml.safe_load("""
+apiVersion: v1
+kind: Service
+metadata: {name: myapp-nodeport, namespace: default}
+spec:
+  type: NodePort
+  ports:
+    - {name: http, protocol: TCP, port: 80, nodePort: 30080, targetPort: http}
+    - {name: https, protocol: TCP, port: 443, nodePort: 30443, targetPort: https}
+  selector: {app: myapp}
+""")
+LABELS = {"app.kubernetes.io/name": "ingress-nginx", "app.kubernetes.io/part-of": "ingress-nginx"}
+MYAPP = {"namespace": "default", "selector": {"app": "myapp"}}
+EXAMPLES = {
+    "by port numbers": (
+        {"name": "ingress-nginx", "namespace": "ingress-nginx", "selector": LABELS, "labels": LABELS,
+         "target_ports": {"http": 80, "https": 443}},
+        NAMED,
+    ),
+    "load balancer": ({"name": "myapp", "expose": {"type": "LoadBalancer"}, **MYAPP}, BALANCED),
+    "node ports": ({"name": "myapp-nodeport", "expose": EXPOSE, **MYAPP}, NODE_PORT),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("example", EXAMPLES)
+def test_published_services(example):
+    parameters, expected = EXAMPLES[example]
+    assert [each for each in service.load(parameters).render(Facts()) if each["kind"] == "Service"] == [expected]
+
+
+def test_several_ways_in_are_one_set():
+    several = [{"node_ports": {"http": 30080}}, {"name": "inside", "type": "ClusterIP", "ports": {"http": 8080}}]
+    subject = service.load({"name": "edge-out", "expose": several, "controller": {"kind": "traefik"}})
+    names = [(each["kind"], each["metadata"]["name"]) for each in subject.render(Facts())]
+    assert names == [("Namespace", "traefik"), ("Service", "edge-out"), ("Service", "inside")]
+    assert subject.part == "service.edge-out"
