@@ -1,0 +1,59 @@
+"""Fixtures of the tests that run the playbooks."""
+
+import json
+
+import pytest
+
+from tests.cluster.playbook import Project, Site, kubectl
+
+
+@pytest.fixture
+def project(tmp_path):
+    """A user's folder with no inventory in it yet."""
+    return Project(tmp_path)
+
+
+@pytest.fixture(scope="module", params=["nginx", "traefik"])
+def kind(request):
+    """The controllers; tests of one are run together."""
+    return request.param
+
+
+@pytest.fixture(scope="module")
+def shared(tmp_path_factory):
+    """A stack that the tests of a module bring to one inventory after another; at the end it is removed."""
+    yield from _site(tmp_path_factory.mktemp("shared"), "ik-site-shared", (31280, 31643))
+
+
+@pytest.fixture
+def fresh(tmp_path):
+    """A stack that is not there yet; whatever a test leaves of it is removed."""
+    yield from _site(tmp_path, "ik-site-fresh", (31281, 31644))
+
+
+@pytest.fixture(scope="session")
+def node():
+    """The address at which node ports are reached."""
+    (one, *_) = json.loads(kubectl("get", "nodes", "-o", "json"))["items"]
+    return next(each["address"] for each in one["status"]["addresses"] if each["type"] == "InternalIP")
+
+
+@pytest.fixture
+def foreign():
+    """Makes namespaces that are not the toolkit's and deletes them at the end."""
+    made = []
+
+    def make(name):
+        made.append(name)
+        kubectl("create", "namespace", name)
+        return name
+
+    yield make
+    kubectl("delete", "namespace", "--ignore-not-found", *made) if made else None
+
+
+def _site(folder, name, ports):
+    site = Site(folder, name=name, ports=ports)
+    site.clear()  # what a killed run left
+    yield site
+    site.clear()
