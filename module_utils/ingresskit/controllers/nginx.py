@@ -63,7 +63,7 @@ class Nginx(IngressController):
     def objects(self, stack: Stack) -> list[Object]:
         controller, labels = stack.controller, self.pod_labels(stack)
         spec = self._pod(stack)
-        config = {key: config_value(value) for key, value in controller.config.items()}
+        config = {key: config_value(value) for key, value in controller.settings.items()}
         ingress_class = manifest(
             "IngressClass",
             self.class_name(controller),
@@ -177,4 +177,4 @@ def _flag(value: bool) -> str:
 
 
 def _start_up_keys(controller: Controller) -> dict[str, str]:
-    return {key: config_value(value) for key, value in controller.config.items() if key.startswith("main-")}
+    return {key: config_value(value) for key, value in controller.settings.items() if key.startswith("main-")}

@@ -11,6 +11,7 @@ import yaml
 
 from ..images import TRAEFIK
 from ..manifests import RESTRICTED_CONTAINER, Object, content_hash, manifest, present
+from ..model.apps import App
 from ..model.certificates import DEFAULT_SECRET
 from ..model.controller import Controller
 from ..model.options import Options
@@ -128,7 +129,7 @@ class Traefik(IngressController):
                 "--metrics.prometheus=true",
                 "--metrics.prometheus.entrypoint=metrics",
             ]
-        return flags + [f"--{key}={_scalar(value)}" for key, value in controller.config.items()]
+        return flags + [f"--{key}={_scalar(value)}" for key, value in controller.settings.items()]
 
     def annotations(self, options: Options, *, tls: bool) -> dict[str, str]:
         if not wants_redirect(options, tls=tls):
@@ -137,7 +138,7 @@ class Traefik(IngressController):
         return {f"{ANNOTATION}router.middlewares": f"{middleware}@file"}
 
     def arrange(self, ingress: Object) -> list[Object]:
-        """Exact entries apart and first: it ranks routes by the length of their rule, and a Prefix makes the longer one.
+        """Exact entries apart and first: it ranks routes by the length of their rule, and a Prefix makes a longer one.
 
         doc.traefik.io, "Rules & Priority"; observed on 3.7.15: Prefix /tea takes /tea and /tea/green from Exact ones.
         """
@@ -164,6 +165,9 @@ class Traefik(IngressController):
             if code is not None and code not in REDIRECTS:
                 can = ", ".join(map(str, REDIRECTS))
                 yield f"{path}.ssl_redirect.code", f"Traefik redirects with {can}, not {code}; nginx can"
+        everything = [name for name, app in stack.apps.items() if _answers_everything(app)]
+        for name in everything[1:]:
+            yield f"ingress_apps.{name}", f"ingress_apps.{everything[0]} answers every host and path already: keep one"
 
 
 def _dynamic(controller: Controller) -> Object:
@@ -175,6 +179,10 @@ def _dynamic(controller: Controller) -> Object:
         files = {"certFile": "/etc/traefik/default-tls/tls.crt", "keyFile": "/etc/traefik/default-tls/tls.key"}
         dynamic["tls"] = {"stores": {"default": {"defaultCertificate": files}}}
     return dynamic
+
+
+def _answers_everything(app: App) -> bool:
+    return app.answers_every_host and ("*" not in app.hosts or app.hosts["*"].answers_every_path)
 
 
 def _only(ingress: Object, *, exact: bool) -> Object:

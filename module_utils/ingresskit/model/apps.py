@@ -85,6 +85,11 @@ class Host(Model):
             for entry in self.paths:
                 yield entry.path, entry
 
+    @property
+    def answers_every_path(self) -> bool:
+        """True where an entry takes what no other one does."""
+        return any(path == "/" and entry.type != "Exact" for path, entry in self.routes())
+
 
 class Resources(Model):
     """Requests and limits of a container."""

@@ -194,3 +194,8 @@ class Controller(Model):
     def exposes(self) -> list[Expose]:
         """Every way in, first the one that smoke tests use."""
         return self.expose if isinstance(self.expose, list) else [self.expose]
+
+    @property
+    def settings(self) -> dict[str, Any]:
+        """``config`` without the keys that ``null`` unsets."""
+        return {key: value for key, value in self.config.items() if value is not None}

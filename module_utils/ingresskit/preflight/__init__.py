@@ -11,6 +11,7 @@ from ..model.stack import Stack
 from ..render.files import file_names
 from ..render.secrets import uses_of
 from .certificates import check_certificates
+from .effect import check_effect
 from .exposure import check_exposure
 from .finding import Finding
 from .objects import check_objects
@@ -25,7 +26,8 @@ def check(stack: Stack, dialect: IngressController, facts: Facts) -> list[Findin
     findings = [
         *check_supported(stack, dialect),
         *check_routes(stack),
-        *check_exposure(stack),
+        *check_exposure(stack, dialect),
+        *check_effect(stack),
         *check_objects(stack),
         *check_certificates(uses_of(stack, dialect), file_names(stack), facts),
     ]

@@ -22,6 +22,9 @@ def check_certificates(
     for path, name in files:
         if name in facts.unreadable:
             yield error(path, facts.unreadable[name])
+        elif not _is_text(facts.files.get(name, b"")):
+            hint = "" if path.endswith(".page") else ": give the PEM form, which begins with -----BEGIN"
+            yield error(path, f"the file {name} is not UTF-8 text{hint}")
     for use in uses:
         match use.source.kind:
             case "files":
@@ -35,8 +38,16 @@ def check_certificates(
 
 def _files(use: CertificateUse, facts: Facts) -> Iterator[Finding]:
     cert, key = facts.files.get(str(use.source.cert_file)), facts.files.get(str(use.source.key_file))
-    if cert is not None and key is not None:
+    if cert is not None and key is not None and _is_text(cert) and _is_text(key):
         yield from _pair(use, cert, key, facts.now, f"{use.path}.cert_file", f"{use.path}.key_file")
+
+
+def _is_text(content: bytes) -> bool:
+    try:
+        content.decode()
+    except UnicodeDecodeError:
+        return False
+    return True
 
 
 def _pair(
@@ -68,6 +79,8 @@ def _served(use: CertificateUse, certificate: str, now: datetime | None, at: str
     if now is None:
         return
     days = (info.not_after - now).days
+    if info.not_before > now:
+        yield error(at, f"the certificate is not valid before {info.not_before:%Y-%m-%d %H:%M} UTC: clients refuse it")
     if info.not_after <= now:
         yield error(at, f"the certificate expired on {info.not_after:%Y-%m-%d}: renew it")
     elif days < EXPIRING_DAYS:

@@ -4,32 +4,48 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from ..controllers import IngressController
+from ..model.controller import Expose
 from ..model.stack import Stack
 from .finding import Finding, error, warning
 
 
-def check_exposure(stack: Stack) -> Iterator[Finding]:
-    """Service names and node ports taken twice; no port at all; node ports outside the usual range."""
+def check_exposure(stack: Stack, dialect: IngressController) -> Iterator[Finding]:
+    """Service names and ports taken twice; no port at all; node ports without their port or outside the usual range."""
     controller = stack.controller
-    names: dict[str | None, int] = {}
-    ports: dict[int, str] = {}
+    names: dict[str, str] = {}
+    taken: dict[int, str] = {}
     for index, expose in enumerate(controller.exposes):
         at = "ingress_controller.expose" + (f"[{index}]" if isinstance(controller.expose, list) else "")
-        if expose.name in names:
-            yield error(
-                f"{at}.name", f"is the name of expose[{names[expose.name]}] too: give each Service its own name"
+        name = expose.name or dialect.default_namespace
+        if name in names:
+            yield error(f"{at}.name", f"is the name of {names[name]} too: {name}; give each Service its own name")
+        names.setdefault(name, at)
+        if name[0].isdigit():
+            yield error(f"{at}.name", f"{name} is no name for a Service: it begins with a letter")
+        yield from _ports(at, expose)
+        yield from _node_ports(at, expose, taken)
+
+
+def _ports(at: str, expose: Expose) -> Iterator[Finding]:
+    if expose.ports.http is None and expose.ports.https is None:
+        yield error(f"{at}.ports", "needs http or https: nothing could get in")
+    elif expose.ports.http == expose.ports.https:
+        yield error(f"{at}.ports", f"http and https cannot share port {expose.ports.http}")
+
+
+def _node_ports(at: str, expose: Expose, taken: dict[int, str]) -> Iterator[Finding]:
+    for key in ("http", "https"):
+        node_port, port = getattr(expose.node_ports, key), getattr(expose.ports, key)
+        path = f"{at}.node_ports.{key}"
+        if node_port is None:
+            continue
+        if port is None:
+            yield error(path, f"{at}.ports.{key} is null: there is no port to open at the nodes")
+        elif node_port in taken:
+            yield error(path, f"node port {node_port} is {taken[node_port]} already")
+        elif not 30000 <= node_port <= 32767:
+            yield warning(
+                path, f"{node_port} is outside 30000-32767, the range of a cluster that was not told otherwise"
             )
-        names.setdefault(expose.name, index)
-        if expose.ports.http is None and expose.ports.https is None:
-            yield error(f"{at}.ports", "needs http or https: nothing could get in")
-        for key, port in (("http", expose.node_ports.http), ("https", expose.node_ports.https)):
-            path = f"{at}.node_ports.{key}"
-            if port is None:
-                continue
-            if port in ports:
-                yield error(path, f"node port {port} is {ports[port]} already")
-            elif not 30000 <= port <= 32767:
-                yield warning(
-                    path, f"{port} is outside 30000-32767, the range of a cluster that was not told otherwise"
-                )
-            ports.setdefault(port, path)
+        taken.setdefault(node_port, path)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from ..controllers.base import NOT_YET
+from ..model.apps import App
 from ..model.stack import Stack
 from .finding import Finding, error
 
@@ -25,17 +26,24 @@ def check_routes(stack: Stack) -> Iterator[Finding]:
                 f"{at}.default_backend",
                 "ingress_controller.default_backend answers unknown hosts too: keep one of them",
             )
-        for workload in app.workloads:
-            if len(workload) > 59:
-                yield error(f"{at}.workloads.{workload}", "is too long: its Service is NAME-svc, at most 63 characters")
+        yield from _workloads(at, app)
+
+
+def _workloads(at: str, app: App) -> Iterator[Finding]:
+    for name in app.workloads:
+        if len(name) > 59:
+            yield error(f"{at}.workloads.{name}", "is too long: its Service is NAME-svc, at most 63 characters")
+        if name[0].isdigit():
+            yield error(f"{at}.workloads.{name}", "its Service would be NAME-svc, which has to begin with a letter")
 
 
 def _twice(where: str, routes: list[tuple[str, str]]) -> Iterator[Finding]:
     seen: dict[tuple[str, str], str] = {}
     for kind, path in routes:
-        # for Prefix "/foo" and "/foo/" are the same rule: matching is by element
-        same = (kind, path if kind == "Exact" or path == "/" else path.rstrip("/"))
+        # for Prefix "/foo" and "/foo/" are the same rule: matching is by element; the controllers we drive take
+        # ImplementationSpecific for Prefix
+        same = (kind, path) if kind == "Exact" else ("Prefix", path.rstrip("/"))
         if same in seen:
             also = "" if seen[same] == path else f" (it equals {seen[same]!r}: Prefix compares element by element)"
-            yield error(f'{where}.paths."{path}"', f"there are two {kind} entries for this path{also}: remove one")
+            yield error(f'{where}.paths."{path}"', f"there are two {same[0]} entries for this path{also}: remove one")
         seen.setdefault(same, path)

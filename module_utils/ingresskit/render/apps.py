@@ -79,7 +79,7 @@ def _rest_of_host(stack: Stack, app: App, dialect: IngressController) -> Backend
 
 def _rule(host: str, rules: Host, rest: Backend | None) -> Object:
     paths = [_path(path, entry.type, entry) for path, entry in rules.routes()]
-    if rest is not None and not any(entry["path"] == "/" and entry["pathType"] != "Exact" for entry in paths):
+    if rest is not None and not rules.answers_every_path:
         paths.append(_path("/", "Prefix", rest))
     rule: Object = {"http": {"paths": paths}}
     return rule if host == "*" else {"host": host, **rule}

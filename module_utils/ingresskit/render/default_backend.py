@@ -11,7 +11,7 @@ from ..manifests import RESTRICTED_CONTAINER, RESTRICTED_POD, Object, content_ha
 from ..model.apps import Backend
 from ..model.controller import DefaultBackend
 from ..model.stack import Stack
-from .files import text_of
+from .files import is_file, text_of
 
 NAME = "ingresskit-default-backend"
 PAGE_BACKEND = Backend(service=NAME, port=80)
@@ -63,32 +63,27 @@ def page_of(stack: Stack, facts: Facts) -> str | None:
     return text_of(backend.page, facts) if is_file(backend.page) else backend.page
 
 
-def is_file(page: str) -> bool:
-    """A page is HTML text if it has a tag or a line break, else the path of a file."""
-    return "<" not in page and "\n" not in page
-
-
 def default_backend_objects(stack: Stack, dialect: IngressController, facts: Facts) -> list[Object]:
     """Pod, Service and page in every namespace that needs them, and the Ingress that answers unknown hosts."""
     backend = stack.controller.default_backend
     if backend is None:
         return []
     home = dialect.namespace(stack.controller)
+    # where a host is a server of its own, an app without hosts is that for unknown ones: there can be no second
+    taken = dialect.not_found_per_host() and any(app.answers_every_host for app in stack.apps.values())
     objects: list[Object] = []
     if backend.service is None:
         page = page_of(stack, facts)
-        for namespace in {home: None, **dict.fromkeys(_needing(stack, dialect))}:
+        for namespace in dict.fromkeys([*([] if taken else [home]), *_needing(stack, dialect)]):
             objects += list(_pod_objects(namespace, backend, page))
-    if not any(app.answers_every_host for app in stack.apps.values()) or not dialect.not_found_per_host():
-        objects.append(_catch_all(stack, dialect, home, backend))
-    return objects
+    return objects if taken else [*objects, _catch_all(stack, dialect, home, backend)]
 
 
 def _needing(stack: Stack, dialect: IngressController) -> Iterator[str]:
     """Namespaces whose Ingresses have a ``/`` entry for it: an Ingress reaches Services of its own namespace only."""
     if dialect.not_found_per_host():
         for name, app in stack.apps.items():
-            if app.hosts and app.default_backend is None:
+            if app.default_backend is None and not all(rules.answers_every_path for rules in app.hosts.values()):
                 yield stack.namespace_of(name)
 
 

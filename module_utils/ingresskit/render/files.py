@@ -13,13 +13,18 @@ from ..model.tls import TlsSource
 def file_names(stack: Stack) -> Iterator[tuple[str, str]]:
     """(inventory path, file) of every file the stack names; the same file may come twice."""
     backend = stack.controller.default_backend
-    if backend is not None and backend.page is not None and "<" not in backend.page and "\n" not in backend.page:
+    if backend is not None and backend.page is not None and is_file(backend.page):
         yield "ingress_controller.default_backend.page", backend.page
     for path, source in tls_sources(stack):
         for key in ("cert_file", "key_file"):
             name = getattr(source, key)
             if name is not None:
                 yield f"{path}.{key}", name
+
+
+def is_file(page: str) -> bool:
+    """A page is HTML text if it has a tag or a line break, else the path of a file."""
+    return "<" not in page and "\n" not in page
 
 
 def tls_sources(stack: Stack) -> Iterator[tuple[str, TlsSource]]:

@@ -1,0 +1,37 @@
+"""Keys that the contract allows but that would do nothing where they stand: told, never ignored."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from ..model.apps import App
+from ..model.certificates import app_certificates
+from ..model.options import Options
+from ..model.stack import Stack
+from .finding import Finding, error
+
+
+def check_effect(stack: Stack) -> Iterator[Finding]:
+    """A certificate that no host takes, a redirect to a TLS that is not there."""
+    for name, app in stack.apps.items():
+        at = f"ingress_apps.{name}"
+        secured = {host for use in app_certificates(name, app, stack.namespace_of(name)) for host in use.hosts}
+        if app.tls is not None and not secured:
+            yield error(f"{at}.tls", "no host of the app takes it: a certificate needs a host with a name")
+        yield from _redirects(at, app, secured)
+
+
+def _redirects(at: str, app: App, secured: set[str]) -> Iterator[Finding]:
+    why = "there is no TLS here to redirect to: set tls"
+    if _redirect(app.options) and not secured:
+        yield error(f"{at}.options.ssl_redirect", why)
+    for host, rules in app.hosts.items():
+        inherited = _redirect(rules.options) == _redirect(app.options)
+        if _redirect(rules.options) and not inherited and host not in secured:
+            yield error(f'{at}.hosts."{host}".options.ssl_redirect', why)
+
+
+def _redirect(options: Options | None) -> object:
+    """The redirect that is asked for in so many words; None where it is off or by default."""
+    asked = options.ssl_redirect if options is not None else None
+    return asked if asked is not None and asked.enabled else None
