@@ -55,6 +55,11 @@ def manifest(
     return {"apiVersion": API_VERSIONS.get(kind, "v1"), "kind": kind, "metadata": metadata, **body}
 
 
+def group_of(obj: Object) -> str:
+    """The API group of an object, "" for the core one."""
+    return str(obj["apiVersion"]).rpartition("/")[0]
+
+
 def present(**fields: Any) -> Object:
     """The fields that say something: no None, no empty mapping, list or string (False and 0 stay)."""
     return {name: value for name, value in fields.items() if value is not None and value not in ({}, [], "")}

@@ -31,13 +31,16 @@ def local_facts(names: Iterable[str], base_dir: Path) -> Facts:
     files: dict[str, bytes] = {}
     unreadable: dict[str, str] = {}
     for name in names:
-        path = base_dir / Path(name).expanduser()
         try:
+            path = base_dir / Path(name).expanduser()
             files[name] = path.read_bytes()
         except OSError as error:
             what = "there is no file" if isinstance(error, FileNotFoundError) else f"cannot read ({error.strerror})"
-            relative = "" if Path(name).is_absolute() else " (relative names are meant from the inventory's folder)"
+            absolute = name.startswith(("/", "~"))
+            relative = "" if absolute else " (relative names are meant from the inventory's folder)"
             unreadable[name] = f"{what} {path}{relative}"
+        except (RuntimeError, ValueError):  # ~ of an unknown user, a null byte
+            unreadable[name] = f"{name!r} is not the name of a file"
     return Facts(now=datetime.now(UTC), files=files, unreadable=unreadable)
 
 

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+from collections import Counter
+
 from ..controllers import controller_for
+from ..errors import InventoryError, Problem
 from ..facts import Facts
-from ..manifests import Object
+from ..manifests import Object, group_of
 from ..model.stack import Stack
 from .apps import app_objects
 from .default_backend import default_backend_objects
 from .namespaces import namespaces
 from .secrets import tls_secrets, uses_of
+
+REMEDY = "rename an app or a workload, or drop it from ingress_extra_objects"
 
 __all__ = ["render"]
 
@@ -18,7 +23,8 @@ def render(stack: Stack, facts: Facts) -> list[Object]:
     """Every object of the stack, in the order of the inventory.
 
     A certificate of ours that is still good (``facts.known``) comes as a Secret without ``data``: keep what is there.
-    Raises InventoryError where a certificate cannot be made without a cluster, or a file is not to be had.
+    Raises InventoryError where a certificate cannot be made without a cluster, a file is not to be had, or two objects
+    would have one name.
     """
     dialect = controller_for(stack.controller)
     objects = [
@@ -30,4 +36,21 @@ def render(stack: Stack, facts: Facts) -> list[Object]:
     for name in stack.apps:
         objects += app_objects(stack, name, dialect)
     objects += stack.ingress_extra_objects
-    return [*namespaces(stack, dialect, objects), *objects]
+    objects = [*namespaces(stack, dialect, objects), *objects]
+    _refuse_twins(objects)
+    return objects
+
+
+def _refuse_twins(objects: list[Object]) -> None:
+    """Two apps in one namespace, or hosts alike but for a dot, can ask for one name: the later would win, silently."""
+    counts = Counter(map(_identity, objects))
+    twice = [f"{kind} {place}" for (_, kind, place), count in counts.items() if count > 1]
+    problems = [Problem("", f"{name} would be made twice: {REMEDY}") for name in twice]
+    if problems:
+        raise InventoryError(problems)
+
+
+def _identity(obj: Object) -> tuple[str, str, str]:
+    metadata = obj["metadata"]
+    space = f"{metadata['namespace']}/" if "namespace" in metadata else ""
+    return group_of(obj), obj["kind"], f"{space}{metadata['name']}"

@@ -82,8 +82,12 @@ def _certificate(use: CertificateUse) -> Object:
     return manifest("Certificate", use.secret, use.namespace, spec=spec)
 
 
-def without_keys(uses: Iterable[CertificateUse]) -> Iterator[Problem]:
-    """A problem for each certificate whose private key would stand in rendered files."""
+def without_keys(uses: Iterable[CertificateUse], extra: Iterable[Object] = ()) -> Iterator[Problem]:
+    """A problem for each certificate, and each extra Secret, whose content would stand in rendered files."""
+    for index, each in enumerate(extra):
+        if each.get("kind") == "Secret" and (each.get("data") or each.get("stringData")):
+            why = "rendered files hold no Secret's content: seal it, or have the cluster make it"
+            yield Problem(f"ingress_extra_objects[{index}]", why)
     for use in uses:
         if use.source.kind in ("files", "inline", "self_signed"):
             why = (

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import yaml
 
-from ..manifests import Object
+from ..manifests import Object, group_of
 
 HEADER = "# Rendered by ingresskit: change the inventory, not this file.\n"
 _Dumper = getattr(yaml, "CSafeDumper", yaml.SafeDumper)
@@ -30,7 +30,13 @@ _Plain.add_representer(str, _text)
 
 def to_files(objects: Iterable[Object]) -> dict[str, str]:
     """File name -> text. Objects of a namespace stand in its folder, the others in ``cluster``."""
-    return {_name(each): HEADER + to_text(each) for each in objects}
+    files: dict[str, str] = {}
+    for each in objects:
+        name = _name(each, each["kind"])
+        if name in files:  # a kind of the same name from another API group
+            name = _name(each, f"{each['kind']}.{group_of(each)}")
+        files[name] = HEADER + to_text(each)
+    return files
 
 
 def to_text(obj: Object) -> str:
@@ -38,9 +44,9 @@ def to_text(obj: Object) -> str:
     return yaml.dump(obj, Dumper=_Plain, sort_keys=False, allow_unicode=True, width=1000)
 
 
-def _name(obj: Object) -> str:
+def _name(obj: Object, kind: str) -> str:
     metadata = obj["metadata"]
-    return f"{metadata.get('namespace', 'cluster')}/{obj['kind'].lower()}-{metadata['name'].replace(':', '-')}.yaml"
+    return f"{metadata.get('namespace', 'cluster')}/{kind.lower()}-{metadata['name'].replace(':', '-')}.yaml"
 
 
 def present_files(folder: Path) -> dict[str, str]:
