@@ -49,6 +49,7 @@ def up(cache: Cache, options: argparse.Namespace) -> None:
             _load(cache, spec, _ensure_images(cache, names))
         else:
             _create(cache, spec, names)
+        docker.prune()
         cluster.wait_ready(spec)
     say(f"cluster {spec.name}: ready, context {spec.context} ({duration(time.monotonic() - begun)})")
 
@@ -61,6 +62,7 @@ def load(cache: Cache, options: argparse.Namespace) -> None:
         if not cluster.nodes(spec.name):
             raise TestbedError(f"There is no cluster {spec.name}. Run: python -m testbed up")
         _load(cache, spec, _ensure_images(cache, (*images.BACKENDS, options.controller)))
+        docker.prune()
 
 
 def down(cache: Cache, options: argparse.Namespace) -> None:

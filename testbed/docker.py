@@ -80,8 +80,6 @@ def build(
 
     command = ["docker", "build", "--tag", reference, *options, "-"]
     run(command, log, feed=send, env={} if _has_buildkit() else {"DOCKER_BUILDKIT": "0"})
-    # what this one replaces, and the stages the classic builder leaves behind
-    output(["docker", "image", "prune", "--force", "--filter", f"label={LABEL}"])
 
 
 def _has_buildkit() -> bool:
@@ -107,6 +105,14 @@ def pull(reference: str, log: Path) -> None:
 def ours() -> list[str]:
     """The ids of every image the test bed made."""
     return output(["docker", "image", "ls", "--quiet", "--no-trunc", "--filter", f"label={LABEL}"]).split()
+
+
+def prune() -> None:
+    """Remove images of ours that lost their name, and the stages the classic builder leaves behind.
+
+    Not while anything is being built: a build's intermediate images have no name either.
+    """
+    output(["docker", "image", "prune", "--force", "--filter", f"label={LABEL}"], timeout=300)
 
 
 def drop_older(reference: str) -> None:
