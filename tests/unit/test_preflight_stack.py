@@ -1,0 +1,290 @@
+"""Findings before anything is sent: each offence beside its nearest innocent neighbour."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+import yaml
+
+from module_utils.ingresskit import model
+from module_utils.ingresskit.controllers import CONTROLLERS, controller_for
+from module_utils.ingresskit.controllers.base import NOT_YET
+from module_utils.ingresskit.errors import InventoryError
+from module_utils.ingresskit.facts import Facts
+from module_utils.ingresskit.preflight import Finding, check, raise_findings
+
+ROOT = Path(__file__).parents[2]
+BOTH = ("nginx", "traefik")
+
+
+def findings(text: str, kind: str) -> list[Finding]:
+    layer = {"ingress_controller__kind": {"kind": kind}}
+    stack = model.load(yaml.safe_load(text) | layer)
+    return check(stack, controller_for(stack.controller), Facts())
+
+
+@dataclass(frozen=True)
+class Row:
+    """An inventory at fault, one that is not, and what is said of the first: its path and some of the words."""
+
+    offence: str
+    innocent: str
+    path: str
+    words: str
+    level: str = "error"
+    kinds: tuple[str, ...] = BOTH
+
+
+def expose(*ways: str) -> str:
+    return f"ingress_controller: {{expose: [{', '.join(ways)}]}}"
+
+
+def host(rules: str, more: str = "") -> str:
+    return f"ingress_apps: {{a: {{hosts: {{h.example: {rules}}}{more}}}}}"
+
+
+HOST = 'ingress_apps.a.hosts."h.example"'
+ROWS = {
+    "a host in two apps": Row(
+        "ingress_apps: {a: {hosts: {h.example: x:80}}, b: {hosts: {h.example: y:80}}}",
+        "ingress_apps: {a: {hosts: {h.example: x:80}}, b: {hosts: {g.h.example: y:80, '*.h.example': y:80}}}",
+        'ingress_apps.b.hosts."h.example"', "ingress_apps.a has this host already",
+    ),
+    "a path twice": Row(
+        host("{paths: [{path: /tea, service: x, port: 80}, {path: /tea, service: y, port: 80}]}"),
+        host("{paths: [{path: /tea, service: x, port: 80}, {path: /tea, service: y, port: 80, type: Exact}]}"),
+        f'{HOST}.paths."/tea"', "two Prefix entries for this path: remove one",
+    ),
+    "a path twice, spelt differently": Row(
+        host("{paths: {/tea: 'x:80', /tea/: 'y:80'}}"),
+        host("{paths: {/tea: 'x:80', /tea/green: 'y:80'}}"),
+        f'{HOST}.paths."/tea/"', "it equals '/tea': Prefix compares element by element",
+    ),
+    "an exact path twice": Row(
+        host("{paths: [{path: /t, type: Exact, service: x, port: 80}, {path: /t, type: Exact, service: y, port: 80}]}"),
+        host("{paths: [{path: /t, type: Exact, service: x, port: 80}, {path: /t/, type: Exact, service: y, port: 80}]}"),
+        f'{HOST}.paths."/t"', "two Exact entries",
+    ),
+    "a prefix by another name": Row(
+        host("{paths: [{path: /t, service: x, port: 80}, {path: /t, type: ImplementationSpecific, service: y, port: 80}]}"),
+        host("{paths: [{path: /t, service: x, port: 80}, {path: /u, type: ImplementationSpecific, service: y, port: 80}]}"),
+        f'{HOST}.paths."/t"', "two Prefix entries",
+    ),
+    "two answers for unknown hosts": Row(
+        "{ingress_controller: {default_backend: {page: <h1>}}, ingress_apps: {a: {default_backend: x:80}}}",
+        "{ingress_controller: {default_backend: {page: <h1>}}, ingress_apps: {a: {default_backend: x:80, hosts: {h.example: {paths: {/x: x:80}}}}}}",
+        "ingress_apps.a.default_backend", "answers unknown hosts too",
+    ),
+    "two apps for every request": Row(
+        "ingress_apps: {a: {default_backend: x:80}, b: {default_backend: x:80}}",
+        "ingress_apps: {a: {default_backend: x:80}, b: {hosts: {'*': {paths: {/b: x:80}}}}}",
+        "ingress_apps.b", "ingress_apps.a answers every host and path already", kinds=("traefik",),
+    ),
+    "two apps without a host": Row(
+        "ingress_apps: {a: {default_backend: x:80}, b: {hosts: {'*': {paths: {/b: x:80}}}}}",
+        "ingress_apps: {a: {default_backend: x:80}, b: {hosts: {h.example: {paths: {/b: x:80}}}}}",
+        "ingress_apps.b", "one default server, and ingress_apps.a is it", kinds=("nginx",),
+    ),
+    "a workload of a long name": Row(
+        f"ingress_apps: {{a: {{workloads: {{{'w' * 60}: {{}}}}}}}}", f"ingress_apps: {{a: {{workloads: {{{'w' * 59}: {{}}}}}}}}",
+        f"ingress_apps.a.workloads.{'w' * 60}", "is too long",
+    ),
+    "a workload that begins with a digit": Row(
+        "ingress_apps: {a: {workloads: {2048-game: {}}}}", "ingress_apps: {a: {workloads: {game-2048: {}}}}",
+        "ingress_apps.a.workloads.2048-game", "begin with a letter",
+    ),
+    "two ways in of one name": Row(
+        expose("{}", "{}"), expose("{}", "{name: b}"), "ingress_controller.expose[1].name", "expose[0]",
+    ),
+    "a name that is the other's default": Row(
+        expose("{}", "{name: traefik}"), expose("{}", "{name: nginx-ingress}"),
+        "ingress_controller.expose[1].name", "expose[0]", kinds=("traefik",),
+    ),
+    "a Service that begins with a digit": Row(
+        "ingress_controller: {expose: {name: 1st}}", "ingress_controller: {expose: {name: first}}",
+        "ingress_controller.expose.name", "begins with a letter",
+    ),
+    "no way in": Row(
+        expose("{ports: {http: null, https: null}}"), expose("{ports: {http: null}}"),
+        "ingress_controller.expose[0].ports", "nothing could get in",
+    ),
+    "one port for both": Row(
+        expose("{ports: {http: 443}}"), expose("{ports: {http: 443, https: null}}"),
+        "ingress_controller.expose[0].ports", "http and https cannot share port 443",
+    ),
+    "a node port twice": Row(
+        expose("{node_ports: {http: 30080}}", "{name: b, node_ports: {https: 30080}}"),
+        expose("{node_ports: {http: 30080}}", "{name: b, node_ports: {https: 30081}}"),
+        "ingress_controller.expose[1].node_ports.https", "ingress_controller.expose[0].node_ports.http already",
+    ),
+    "a node port of no port": Row(
+        expose("{ports: {http: null}, node_ports: {http: 30080}}"), expose("{ports: {http: null}, node_ports: {https: 30080}}"),
+        "ingress_controller.expose[0].node_ports.http", "ports.http is null",
+    ),
+    "a node port below the range": Row(
+        "ingress_controller: {expose: {node_ports: {http: 29999}}}", "ingress_controller: {expose: {node_ports: {http: 30000}}}",
+        "ingress_controller.expose.node_ports.http", "outside 30000-32767", "warning",
+    ),
+    "a node port above the range": Row(
+        "ingress_controller: {expose: {node_ports: {https: 32768}}}", "ingress_controller: {expose: {node_ports: {https: 32767}}}",
+        "ingress_controller.expose.node_ports.https", "outside 30000-32767", "warning",
+    ),
+    "an object without a kind": Row(
+        "ingress_extra_objects: [{apiVersion: v1, metadata: {name: x}}]",
+        "ingress_extra_objects: [{apiVersion: v1, kind: ConfigMap, metadata: {name: x}}]",
+        "ingress_extra_objects[0].kind", "is missing",
+    ),
+    "an object without a version": Row(
+        "ingress_extra_objects: [{apiVersion: '', kind: ConfigMap, metadata: {name: x}}]",
+        "ingress_extra_objects: [{apiVersion: v1, kind: ConfigMap, metadata: {name: x}}]",
+        "ingress_extra_objects[0].apiVersion", "is missing",
+    ),
+    "an object without a name": Row(
+        "ingress_extra_objects: [{apiVersion: v1, kind: ConfigMap, metadata: {generateName: x}}]",
+        "ingress_extra_objects: [{apiVersion: v1, kind: ConfigMap, metadata: {name: x, generateName: x}}]",
+        "ingress_extra_objects[0].metadata.name", "generateName cannot be applied twice",
+    ),
+    "a list of objects": Row(
+        "ingress_extra_objects: [{apiVersion: v1, kind: List, metadata: {name: x}, items: []}]",
+        "ingress_extra_objects: [{apiVersion: example.com/v1, kind: AllowList, metadata: {name: x}}]",
+        "ingress_extra_objects[0]", "give its items one by one",
+    ),
+    "a setting that is a mapping": Row(
+        "ingress_controller: {config: {log: {level: DEBUG}}}", "ingress_controller: {config: {log.level: DEBUG, a: 1, b: true, c: null}}",
+        'ingress_controller.config."log"', "must be a text, a number, true or false, not a mapping",
+    ),
+    "a setting that is a list": Row(
+        "ingress_controller: {config: {a: [b]}}", "ingress_controller: {config: {a: b}}",
+        'ingress_controller.config."a"', "not a list",
+    ),
+    "a certificate that nobody takes": Row(
+        "ingress_apps: {a: {tls: {secret: s}, hosts: {'*': x:80}}}",
+        "ingress_apps: {a: {tls: {secret: s}, hosts: {'*': x:80, h.example: x:80}}}",
+        "ingress_apps.a.tls", "no host of the app takes it",
+    ),
+    "a redirect to nowhere": Row(
+        "ingress_apps: {a: {hosts: {h.example: x:80}, options: {ssl_redirect: true}}}",
+        "ingress_apps: {a: {hosts: {h.example: x:80}, options: {ssl_redirect: false}}}",
+        "ingress_apps.a.options.ssl_redirect", "no TLS here to redirect to",
+    ),
+    "a host's redirect to nowhere": Row(
+        host("{options: {ssl_redirect: {code: 301}}, paths: {/: x:80}}"),
+        host("{options: {ssl_redirect: {code: 301}}, paths: {/: x:80}, tls: {secret: s}}"),
+        f"{HOST}.options.ssl_redirect", "no TLS here to redirect to",
+    ),
+    "a redirect that others have use for": Row(
+        "ingress_apps: {a: {tls: {secret: s}, hosts: {h.example: x:80, '*': {options: {ssl_redirect: {code: 302}}, paths: {/: x:80}}}}}",
+        "ingress_apps: {a: {tls: {secret: s}, options: {ssl_redirect: {code: 302}}, hosts: {h.example: x:80, '*': {options: {}, paths: {/: x:80}}}}}",
+        'ingress_apps.a.hosts."*".options.ssl_redirect', "no TLS here to redirect to",
+    ),
+    "F5's version": Row(
+        "ingress_controller: {version: 5.4.9}", "ingress_controller: {version: 5.5.0}",
+        "ingress_controller.version", "5.4.9 is too old", kinds=("nginx",),
+    ),
+    "Traefik's tag": Row(
+        "ingress_controller: {image: {tag: v3.4.9}}", "ingress_controller: {image: {tag: edge}}",
+        "ingress_controller.image.tag", "v3.4.9 is too old", kinds=("traefik",),
+    ),
+    "a code that Traefik has not": Row(
+        host("{options: {ssl_redirect: {code: 308}}, paths: {/: x:80}, tls: {secret: s}}"),
+        host("{options: {ssl_redirect: {code: 302}}, paths: {/: x:80}, tls: {secret: s}}"),
+        f"{HOST}.options.ssl_redirect.code", "Traefik redirects with 301, 302, not 308; nginx can", kinds=("traefik",),
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("name", "kind"), [(name, kind) for name, row in ROWS.items() for kind in row.kinds])
+def test_offence_and_neighbour(name, kind):
+    row = ROWS[name]
+    (found,) = findings(row.offence, kind)
+    assert (found.level, found.path) == (row.level, row.path)
+    assert row.words in found.message
+    assert findings(row.innocent, kind) == []
+
+
+# what the contract allows and this version has not: key by key
+UNSUPPORTED = {
+    "ingress_controller.custom_resources": "ingress_controller: {custom_resources: true}",
+    "ingress_controller.crds": "ingress_controller: {crds: {}}",
+    "ingress_controller.error_pages": "ingress_controller: {error_pages: {503: x}}",
+    "ingress_controller.watch_namespaces": "ingress_controller: {watch_namespaces: [a]}",
+    "ingress_controller.tcp_services": "ingress_controller: {tcp_services: {'5432': 'a/b:5432'}}",
+    "ingress_controller.udp_services": "ingress_controller: {udp_services: {'53': 'a/b:53'}}",
+    "ingress_controller.metrics.service_monitor": "ingress_controller: {metrics: {service_monitor: true}}",
+    "ingress_controller.expose.type": "ingress_controller: {expose: {type: HostPort}}",
+    "ingress_controller.expose[1].type": expose("{}", "{type: HostPort, name: b}"),
+    "ingress_hosts": "ingress_hosts: {h.example: {namespace: a}}",
+    "ingress_apply.verify": "ingress_apply: {verify: dryrun}",
+    "ingress_apply.lock_wait": "ingress_apply: {lock_wait: 5}",
+    "ingress_apply.history": "ingress_apply: {history: 3}",
+    'ingress_apps.a.hosts."*".tls': "ingress_apps: {a: {hosts: {'*': {tls: {secret: s}, paths: {/: x:80}}}}}",
+    "ingress_apps.a.options.hsts": host("x:80", ", options: {hsts: {}}"),
+    f"{HOST}.options.body_size": host("{options: {body_size: 8m}, paths: {/: x:80}}"),
+    f'{HOST}.paths."/".options.rewrite': host("{paths: {/: {service: x, port: 80, options: {rewrite: {path: /}}}}}"),
+    f'{HOST}.paths."/".options.ssl_redirect': host(
+        "{paths: {/: {service: x, port: 80, options: {ssl_redirect: false}}}}"
+    ),
+    f"{HOST}.paths[0].options.canary": host(
+        "{paths: [{path: /, service: x, port: 80, options: {canary: {backend: y:80, weight: 1}}}]}"
+    ),
+}
+
+
+@pytest.mark.parametrize("kind", BOTH)
+@pytest.mark.parametrize("path", UNSUPPORTED)
+def test_what_is_not_there_is_refused_by_its_path(path, kind):
+    assert [(each.path, each.message) for each in findings(UNSUPPORTED[path], kind)] == [(path, NOT_YET)]
+
+
+def test_every_option_but_one_is_refused():
+    """No option can be forgotten: the list is the model's."""
+    values = {
+        "hsts": {}, "rewrite": {"path": "/"}, "regex": True, "affinity": {}, "rate_limit": {"rps": 1}, "body_size": "1m",
+        "timeouts": {}, "backend_protocol": "GRPC", "ssl_passthrough": True, "basic_auth": {"secret": "s"},
+        "allow": ["10.0.0.0/8"], "cors": {}, "canary": {"backend": "x:80", "weight": 1}, "redirect": {"to": "/"}, "headers": {},
+    }  # fmt: skip
+    assert values.keys() == model.stack.Options.model_fields.keys() - {"ssl_redirect"}
+    app = {"hosts": {"h.example": "x:80"}, "options": values | {"ssl_redirect": False}}
+    found = findings(yaml.safe_dump({"ingress_apps": {"a": app}}), "nginx")
+    assert sorted(each.path for each in found) == sorted(f"ingress_apps.a.options.{name}" for name in values)
+
+
+@pytest.mark.parametrize(("kind", "refused"), [("nginx", True), ("traefik", False)])
+def test_a_service_of_others_as_default_backend(kind, refused):
+    found = findings("ingress_controller: {default_backend: {service: 'a/b:80'}}", kind)
+    assert [each.path for each in found] == ["ingress_controller.default_backend.service"] * refused
+
+
+def test_compat_is_refused():
+    assert [each.path for each in findings("ingress_controller: {compat: ingress-nginx}", "traefik")] == [
+        "ingress_controller.compat"
+    ]
+
+
+@pytest.mark.parametrize("kind", ["ingress-nginx", "haproxy", "envoy-gateway", "kgateway"])
+def test_a_reserved_controller_names_those_there_are(kind):
+    with pytest.raises(InventoryError) as caught:
+        controller_for(model.load({"ingress_controller": {"kind": kind}}).controller)
+    assert str(caught.value).startswith("ingress_controller.kind: ")
+    assert all(name in str(caught.value) for name in (kind, *CONTROLLERS))
+
+
+def test_errors_come_first_and_alone_stop_the_run():
+    text = "{ingress_hosts: {h.example: {namespace: a}}, ingress_controller: {expose: {node_ports: {http: 80}}}}"
+    found = findings(text, "nginx")
+    assert [each.level for each in found] == ["error", "warning"]
+    with pytest.raises(InventoryError) as caught:
+        raise_findings(found)
+    assert [problem.path for problem in caught.value.problems] == ["ingress_hosts"]
+    raise_findings(found[1:])
+
+
+@pytest.mark.parametrize("folder", sorted((ROOT / "inventories").iterdir()), ids=lambda path: path.name)
+def test_shipped_inventories_pass(folder):
+    """Every group of every inventory, laid over ``all`` as Ansible does."""
+    variables = folder / "group_vars"
+    base = yaml.safe_load((variables / "all/stack.yml").read_text())
+    groups = [yaml.safe_load(path.read_text()) for path in sorted(variables.glob("*/stack.yml"))]
+    for group in groups:
+        stack = model.load(base | group)
+        assert check(stack, controller_for(stack.controller), Facts()) == []
