@@ -63,7 +63,7 @@ cluster-images: $(READY)
 
 .PHONY: molecule
 molecule: cluster-images ## molecule test, on the same cluster
-	@molecule test
+	@molecule test --all
 
 .PHONY: test-long
 test-long: test ## What is too slow for every change, too
