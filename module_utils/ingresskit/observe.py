@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from .api.resources import Ref
-from .errors import ConflictError, Problem
+from .errors import ClusterError, ConflictError, Problem
 from .facts import ExistingSecret, Facts, KeyPair, KnownCertificate
 from .model.certificates import CertificateUse
 from .model.duplicates import duplicate_keys
@@ -67,7 +67,8 @@ def certificate_facts(
 ) -> Facts:  # fmt: skip
     """The facts with the stack's CA and the certificates it has issued; the CA's key is read only if something is due.
 
-    A stack without a CA gets a new one, in memory: ``save_authority`` keeps it.
+    A stack without a CA gets a new one, in memory: ``save_authority`` keeps it. Raises ClusterError where the one that
+    is there cannot sign.
     """
     uses = [use for use in uses if use.source.kind == "self_signed"]
     if not uses:
@@ -80,7 +81,9 @@ def certificate_facts(
     if not to_issue(uses, facts):
         return facts
     authority = _load_authority(api, seen.owner)
-    if authority is None and facts.now is not None:
+    if authority is not None:
+        _check_authority(authority, seen.owner, facts.now)
+    elif facts.now is not None:
         from . import tls  # cryptography is loaded only where certificates are made
 
         authority = tls.new_authority(seen.owner.stack, facts.now)
@@ -120,6 +123,19 @@ def _load_authority(api: Api, owner: Owner) -> KeyPair | None:
     if secret is None:
         return None
     return KeyPair(_text(secret, "tls.crt"), _text(secret, "tls.key"))
+
+
+def _check_authority(authority: KeyPair, owner: Owner, now: datetime | None) -> None:
+    from . import tls
+
+    try:
+        tls.check_pair(authority.certificate.encode(), authority.key.encode())
+        if now is not None and tls.inspect(authority.certificate).not_after <= now:
+            raise ValueError("it has expired")
+    except ValueError as problem:
+        where = f"Secret {owner.state_namespace}/{owner.ca_name}"
+        remedy = "restore it, or delete it and run again for a new CA (clients have to trust that one then)"
+        raise ClusterError(f"the stack's CA cannot sign ({where}): {problem}; {remedy}") from None
 
 
 def _known(seen: Snapshot, intact: Iterable[Ref]) -> dict[tuple[str, str], KnownCertificate]:
