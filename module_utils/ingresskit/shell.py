@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import traceback
 from collections.abc import Callable, Mapping
 from dataclasses import replace
@@ -30,6 +31,13 @@ PART_SPEC: dict[str, Any] = {
 }
 LIBRARIES = ("pydantic", "kubernetes", "cryptography", "aiohttp", "jinja2", "yaml")
 Work = Callable[["IngressModule"], dict[str, Any]]
+_HIDDEN = "(not shown: it may hold keys)"
+# a private key as PEM text, whole or cut short, and as a Secret holds it: base64 of "-----BEGIN" (no certificate)
+_KEYS = re.compile(
+    r"-----BEGIN [A-Z ]*PRIVATE KEY-----.*?(?:-----END [A-Z ]*PRIVATE KEY-----|\Z)"
+    r"|LS0tLS1CRUdJTi(?!BDRVJU)[A-Za-z0-9+/=]{8,}",
+    re.DOTALL,
+)
 
 
 class IngressModule(AnsibleModule):  # type: ignore[misc]
@@ -55,10 +63,37 @@ class IngressModule(AnsibleModule):  # type: ignore[misc]
 
     def leave(self, **result: Any) -> None:
         """Ends the module: ``failed`` in the result tells how."""
-        result["invocation"] = {"module_args": dict.fromkeys(self.params, "(not shown: it may hold keys)")}
         if result.get("failed"):
             self.fail_json(**result)
         self.exit_json(**result)
+
+    def exit_json(self, **result: Any) -> None:
+        super().exit_json(**self._safe(result))
+
+    def fail_json(self, msg: str, **result: Any) -> None:
+        """Ansible calls it too, for arguments that it refuses."""
+        super().fail_json(**self._safe({**result, "msg": msg}))
+
+    def warn(self, warning: str, **more: Any) -> None:
+        super().warn(without_keys(warning), **more)
+
+    def _safe(self, result: dict[str, Any]) -> dict[str, Any]:
+        hidden = {"module_args": dict.fromkeys(self.params, _HIDDEN)}
+        return {**dict(without_keys(result)), "invocation": hidden}
+
+
+def without_keys(said: Any) -> Any:
+    """``said`` with every private key in it blotted out: the last line of defence, for texts that are not ours.
+
+    The API server repeats values it refuses, and whoever mistakes ``key_file`` for ``key`` has named a file so.
+    """
+    if isinstance(said, str):
+        return _KEYS.sub("(private key)", said)
+    if isinstance(said, Mapping):
+        return {without_keys(key): without_keys(value) for key, value in said.items()}
+    if isinstance(said, list | tuple):
+        return [without_keys(item) for item in said]
+    return said
 
 
 def run(module: IngressModule, work: Work) -> None:

@@ -97,6 +97,21 @@ def test_immutable_fields_are_told_apart(message, immutable):
     assert failure(422, {"message": message}, "x").immutable is immutable
 
 
+@pytest.mark.parametrize(
+    "value",
+    [
+        '[]interface {{"canary"}}',
+        "&value.valueUnstructured{Value:canary\ncanary}",
+        'map[string]interface {{"a":"canary"}}',
+    ],
+)
+def test_the_values_of_a_secret_are_not_repeated(value):
+    text = f"failed to create typed patch object (a/x; /v1, Kind=Secret): .data.a: expected string, got {value}"
+    assert str(failure(500, {"message": text}, "Secret a/x")) == "Secret a/x: .data.a: expected string, got ***"
+    text = 'Secret "x" is invalid: data[a]: Invalid value: "canary": a valid config key must consist of'
+    assert "canary" not in str(failure(422, {"message": text}, "Secret a/x"))
+
+
 def test_field_conflicts_are_parsed_into_field_manager_and_operation():
     messages = {
         ".spec.rules": 'conflict with "kubectl-edit" using networking.k8s.io/v1',

@@ -79,6 +79,8 @@ _UNAUTHORIZED = "ingress_cluster.context: the API server refuses its credentials
 # How a server-side apply names the object before it says what is wrong, and how it prints the value it met.
 _TYPED = re.compile(r"failed to create typed (patch|live) object \([^)]*\): ")
 _VALUE = re.compile(r"&value\.valueUnstructured\{Value:(.*?)\}")
+# The same, and what validation prints, in a Secret: not to be repeated.
+_SECRET_VALUE = re.compile(r"(?<=, got ).*|(?<=Invalid value: ).*?(?=: )", re.DOTALL)
 # What validation says of fields that cannot change (k8s.io/apimachinery/pkg/api/validation and the kinds' own words).
 _IMMUTABLE = re.compile(r"immutable|may not change once set|cannot change roleRef|updates to \w+ spec .*are forbidden")
 # k8s.io/apiserver: responsewriters/errors.go, forbiddenMessage
@@ -99,6 +101,7 @@ def failure(status: int, body: Mapping[str, Any], subject: str) -> ApiError:
         return _conflict(said, body, reason)
     if status in (400, 413, 415, 422) or _TYPED.search(text):
         said = _VALUE.sub(r"\1", _TYPED.sub("", said))
+        said = _SECRET_VALUE.sub("***", said) if subject.startswith("Secret ") else said
         return Invalid(said, status, reason, immutable=bool(_IMMUTABLE.search(text)))
     said = {401: _UNAUTHORIZED, 403: _denied(text) or said}.get(status, said)
     kinds = {401: Unauthorized, 403: Forbidden, 404: NotFound, 410: Gone}

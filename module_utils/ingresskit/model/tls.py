@@ -4,18 +4,27 @@ from __future__ import annotations
 
 from typing import Annotated, Literal, Self
 
-from pydantic import Field, model_validator
+from pydantic import AfterValidator, Field, model_validator
 
 from .base import DnsName, Model
+
+
+def _file_name(value: str) -> str:
+    if "-----BEGIN" in value:
+        raise ValueError("takes the name of a file, and this is PEM text: give that as cert and key")
+    return value
+
+
+FileName = Annotated[str, AfterValidator(_file_name)]
 
 
 class TlsSource(Model):
     """One of: ``cert_file`` with ``key_file``, ``cert`` with ``key``, ``secret``, ``issuer``, ``self_signed``."""
 
-    cert_file: Annotated[str | None, Field(description="PEM file with the certificate and its chain, leaf first.")] = (
-        None
-    )
-    key_file: Annotated[str | None, Field(description="PEM file with the private key.")] = None
+    cert_file: Annotated[
+        FileName | None, Field(description="PEM file with the certificate and its chain, leaf first.")
+    ] = None
+    key_file: Annotated[FileName | None, Field(description="PEM file with the private key.")] = None
     cert: Annotated[str | None, Field(description="The certificate and its chain as PEM text.")] = None
     key: Annotated[str | None, Field(description="The private key as PEM text; keep it in a vault.")] = None
     secret: Annotated[

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 from collections.abc import Iterator
 from typing import Any
 
@@ -24,6 +25,30 @@ def check_objects(stack: Stack) -> Iterator[Finding]:
             yield error(f"{at}.metadata.name", "is missing (generateName cannot be applied twice)")
         if str(item.get("kind", "")).endswith("List") and "items" in item:
             yield error(at, "is a List: give its items one by one")
+        if item.get("kind") == "Secret":
+            yield from _check_secret(at, item)
+
+
+def _check_secret(at: str, secret: dict[str, Any]) -> Iterator[Finding]:
+    """The API server's refusal would repeat the value."""
+    for field in ("data", "stringData"):
+        values = secret.get(field) or {}
+        if not isinstance(values, dict):
+            yield error(f"{at}.{field}", "must be a mapping of names to texts")
+            continue
+        for name, value in values.items():
+            if not isinstance(value, str):
+                yield error(f'{at}.{field}."{name}"', "must be a text: put it in quotes")
+            elif field == "data" and not _is_base64(value):
+                yield error(f'{at}.{field}."{name}"', "is not base64: plain text goes to stringData")
+
+
+def _is_base64(value: str) -> bool:
+    try:
+        base64.b64decode("".join(value.split()), validate=True)
+    except ValueError:
+        return False
+    return True
 
 
 def _name(item: dict[str, Any]) -> Any:
