@@ -49,10 +49,8 @@ class ExtraProbe(Model):
 
 class Smoke(Model):
     enabled: bool = True
-    timeout: Annotated[int | float, Field(gt=0, le=300, description="Seconds for one request.")] = 5
-    wait: Annotated[
-        int | float, Field(ge=0, le=3600, description="Seconds until every route must answer as promised.")
-    ] = 60
+    timeout: Annotated[float, Field(gt=0, le=300, description="Seconds for one request.")] = 5
+    wait: Annotated[float, Field(ge=0, le=3600, description="Seconds until every route must answer as promised.")] = 60
     on_failure: Literal["rollback", "keep"] = "rollback"
     extra: list[ExtraProbe] = []
 
