@@ -19,12 +19,12 @@ class Route:
 
 
 def match(routes: Sequence[Route], path: str, *, by_element: bool) -> Route | None:
-    """The entry that serves ``path``: the longest that matches, an Exact one before a Prefix of the same length.
+    """The entry that serves ``path``: an Exact one, which is the whole of it, else the longest that matches.
 
     ``by_element``: Prefix compares element by element, as the API says; else it is a prefix of the text (F5).
     """
     fitting = [route for route in routes if _fits(route, path, by_element)]
-    return max(fitting, key=lambda route: (len(route.path.rstrip("/")), route.type == "Exact"), default=None)
+    return max(fitting, key=lambda route: (route.type == "Exact", len(route.path)), default=None)
 
 
 def _fits(route: Route, path: str, by_element: bool) -> bool:
