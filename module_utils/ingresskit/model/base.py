@@ -26,13 +26,13 @@ _SIZE = re.compile(r"^\d+[kmgKMG]?$")
 _FORBIDDEN_IN_PATH = ("//", "/./", "/../", "%2f", "%2F")
 
 
-def _dns_label(value: str) -> str:
+def check_label(value: str) -> str:
     if not _DNS_LABEL.match(value):
         raise ValueError("must be a DNS label: at most 63 lower-case letters, digits and '-', no '-' at either end")
     return value
 
 
-def _dns_name(value: str) -> str:
+def check_name(value: str) -> str:
     if len(value) > 253 or not _DNS_NAME.match(value):
         raise ValueError(
             "must be a DNS name: lower-case labels of letters, digits and '-', joined by dots, at most 253 characters"
@@ -56,7 +56,7 @@ def check_host(value: str) -> str:
     try:
         ipaddress.ip_address(name)
     except ValueError:
-        _dns_name(name)
+        check_name(name)
         return value
     raise ValueError('is an IP address; an Ingress rule takes a DNS name (use "*" to serve every name and address)')
 
@@ -121,8 +121,8 @@ def _namespaced(value: str) -> str:
     namespace, slash, name = value.partition("/")
     if not slash:
         raise ValueError("must be namespace/name")
-    _dns_label(namespace)
-    _dns_name(name)
+    check_label(namespace)
+    check_name(name)
     return value
 
 
@@ -135,8 +135,8 @@ def _namespaced_port(value: str) -> str:
     return value
 
 
-DnsLabel = Annotated[str, AfterValidator(_dns_label)]
-DnsName = Annotated[str, AfterValidator(_dns_name)]
+DnsLabel = Annotated[str, AfterValidator(check_label)]
+DnsName = Annotated[str, AfterValidator(check_name)]
 HostName = Annotated[str, AfterValidator(check_host)]
 HttpPath = Annotated[str, AfterValidator(check_path)]
 ServicePort = Annotated[Any, AfterValidator(check_port), Field(json_schema_extra={"type": ["integer", "string"]})]

@@ -1,0 +1,132 @@
+"""Ingress manifests as an inventory: their hosts, paths, certificates and redirects in the contract's words."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from .. import preflight
+from ..controllers import controller_for
+from ..errors import InventoryError, Problem
+from ..facts import Facts
+from ..model import load
+from ..model.controller import Controller
+from .cursor import Cursor
+from .dialects import left_out, served_by
+from .documents import Document, read_documents
+from .drafts import Draft, draft, join
+from .inventory import inventory_of, to_text
+from .loss import Loss
+from .manifest import Ingress, is_ingress, read_ingress
+
+__all__ = ["Imported", "Wishes", "import_manifests"]
+
+
+@dataclass(frozen=True)
+class Wishes:
+    """What the manifests do not tell: the controller that is to serve them, the one that has served them (None: seen
+    from their annotations), their class (None: whatever), and what stands for a namespace or path type left out."""
+
+    controller: Controller
+    served_by: str | None = None
+    class_name: str | None = None
+    namespace: str = "default"
+    path_type: str = "ImplementationSpecific"
+
+
+@dataclass(frozen=True)
+class Imported:
+    """``inventory`` holds the contract's variables, ``text`` says the same; ``ignored`` counts other kinds of objects."""
+
+    inventory: dict[str, Any]
+    text: str
+    losses: tuple[Loss, ...]
+    classes: tuple[str, ...]
+    ignored: dict[str, int]
+
+
+def import_manifests(sources: Iterable[tuple[str, str]], wishes: Wishes) -> Imported:
+    """An inventory that renders to the equivalent of the Ingresses in ``sources`` (name, text).
+
+    Raises InventoryError, with file and line, where a text is not YAML or an Ingress is not what the API takes.
+    """
+    controller_for(wishes.controller)
+    cursors, problems = _objects(sources)
+    found = [read_ingress(each, wishes.namespace, wishes.path_type) for each in cursors if is_ingress(each)]
+    problems += [problem for document in _once(each.document for each in cursors) for problem in document.problems]
+    if problems:
+        raise InventoryError(problems)
+    ignored = Counter(str(each["kind"].value) for each in cursors if not is_ingress(each) and each["kind"])
+    if not found:
+        kinds = ", ".join(f"{count} {kind}" for kind, count in ignored.items())
+        raise InventoryError([Problem("", f"there is no Ingress to import (found: {kinds or 'nothing'})")])
+    ingresses, losses = _chosen([each for each in found if each], wishes)
+    drafts: list[Draft] = []
+    for ingress in ingresses:
+        source = wishes.served_by or served_by(ingress, wishes.controller)
+        made, lost = draft(ingress, source, wishes.controller)
+        losses += lost
+        drafts += [made] if made.hosts or made.default else []
+    inventory, behind, renamed = inventory_of(join(drafts))
+    losses += [*renamed, *_unsupported(inventory, behind, wishes.controller)]
+    classes = tuple(sorted({each.class_name for each in ingresses if each.class_name}))
+    text = to_text(inventory, losses, _about(len(ingresses), wishes, classes))
+    return Imported(inventory, text, tuple(losses), classes, dict(ignored))
+
+
+def _objects(sources: Iterable[tuple[str, str]]) -> tuple[list[Cursor], list[Problem]]:
+    """Every object of every document, those of lists one by one."""
+    cursors, problems = [], []
+    for name, text in sources:
+        documents, faults = read_documents(name, text)
+        problems += faults
+        for document in documents:
+            cursors += list(_unlisted(Cursor(document, document.value)))
+    return cursors, problems
+
+
+def _unlisted(cursor: Cursor) -> Iterator[Cursor]:
+    if str(cursor["kind"].value).endswith("List") and cursor["items"]:
+        yield from cursor["items"].items()
+    elif cursor:
+        yield cursor
+
+
+def _once(documents: Iterable[Document]) -> list[Document]:
+    return list({id(document): document for document in documents}.values())
+
+
+def _chosen(ingresses: Sequence[Ingress], wishes: Wishes) -> tuple[list[Ingress], list[Loss]]:
+    """The Ingresses that can be apps."""
+    chosen, losses = [], []
+    for ingress in ingresses:
+        why = left_out(ingress)
+        if wishes.class_name is not None and ingress.class_name != wishes.class_name:
+            why = f"its class is {ingress.class_name or 'not named'}, and {wishes.class_name} was asked for"
+        if why is None:
+            chosen.append(ingress)
+        else:
+            losses.append(Loss(str(ingress), ingress.at, "the whole Ingress", why))
+    return chosen, losses
+
+
+def _unsupported(inventory: dict[str, Any], behind: dict[str, Draft], controller: Controller) -> Iterator[Loss]:
+    """What the checks of a run will say of the inventory: hosts that several apps share, for instance."""
+    if not behind:
+        return
+    stack = load(inventory).model_copy(update={"ingress_controller": controller})
+    for finding in preflight.check(stack, controller_for(controller), Facts()):
+        _, _, rest = finding.path.partition("ingress_apps.")
+        name = rest.partition(".")[0]
+        if finding.level == "error" and name in behind:
+            yield Loss(str(behind[name].ingress), behind[name].ingress.at, finding.path, finding.message)
+
+
+def _about(count: int, wishes: Wishes, classes: Sequence[str]) -> list[str]:
+    title = controller_for(wishes.controller).title
+    lines = [f"{count} {'Ingress' if count == 1 else 'Ingresses'}, to be served by {title}."]
+    if classes:
+        lines.append(f"Class so far: {', '.join(classes)}. From now on it is ingress_controller.class_name.")
+    return lines

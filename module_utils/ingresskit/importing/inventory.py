@@ -1,0 +1,129 @@
+"""From drafts to the variables of an inventory, in the shortest form that says it, and to its text."""
+
+from __future__ import annotations
+
+import re
+import textwrap
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import yaml
+
+from .drafts import Draft, HostDraft
+from .loss import Loss
+from .manifest import Backend, Entry
+
+HEADER = "# Imported by ingresskit"
+WIDTH = 118
+_INLINE = {"path", "service", "port", "type", "secret", "code"}  # mappings of these alone stand on one line
+_NAME = 63  # of an app: it becomes a label
+
+
+def inventory_of(drafts: Iterable[Draft]) -> tuple[dict[str, Any], dict[str, Draft], list[Loss]]:
+    """``ingress_apps``, the draft behind each app, and what had to be renamed."""
+    apps: dict[str, Any] = {}
+    behind: dict[str, Draft] = {}
+    losses = []
+    for draft in drafts:
+        name = _free_name(draft, apps)
+        if name != draft.name:
+            why = f"the app is called {name}, and so is its Ingress"
+            losses.append(Loss(str(draft.ingress), draft.ingress.at, "name", why))
+        apps[name], behind[name] = _app(name, draft), draft
+    return {"ingress_apps": apps}, behind, losses
+
+
+def to_text(inventory: dict[str, Any], losses: Sequence[Loss], about: Sequence[str]) -> str:
+    """The inventory as YAML; what it is and what it lacks stands above it as comments."""
+    lines = [HEADER, *about]
+    if losses:
+        lines += ["", "Not imported, for want of an equivalent:", *(f"- {loss}" for loss in losses)]
+    comments = [row for line in lines for row in _comment(line)]
+    body = yaml.dump(inventory, Dumper=_Indented, sort_keys=False, allow_unicode=True, width=WIDTH)
+    return "\n".join(comments) + f"\n---\n{body}"
+
+
+def _free_name(draft: Draft, taken: Iterable[str]) -> str:
+    """The Ingress's name as a DNS label that no other app has."""
+    plain = re.sub(r"[^a-z0-9-]+", "-", draft.name)[:_NAME].strip("-")
+    names = [plain, f"{plain}-{draft.ingress.namespace}"[:_NAME].strip("-")]
+    names += [f"{plain[: _NAME - 4]}-{number}" for number in range(2, 1000)]
+    return next(name for name in names if name not in taken)
+
+
+def _app(name: str, draft: Draft) -> dict[str, Any]:
+    app: dict[str, Any] = {}
+    if draft.ingress.namespace != name:
+        app["namespace"] = draft.ingress.namespace
+    secret = _shared_secret(draft)
+    if secret:
+        app["tls"] = {"secret": secret}
+    if draft.hosts:
+        app["hosts"] = {host: _host(host, rules, draft, secret) for host, rules in draft.hosts.items()}
+    if draft.default:
+        app["default_backend"] = _short(draft.default)
+    if draft.usual:
+        app["options"] = draft.usual
+    if draft.annotations:
+        app["annotations"] = draft.annotations
+    return app
+
+
+def _shared_secret(draft: Draft) -> str | None:
+    """The app's own certificate, where every host with a name has one: what most of them use."""
+    secrets = [rules.secret for host, rules in draft.hosts.items() if host != "*"]
+    if not secrets or None in secrets:
+        return None
+    return Counter(secrets).most_common(1)[0][0]
+
+
+def _host(host: str, rules: HostDraft, draft: Draft, shared: str | None) -> Any:
+    said: dict[str, Any] = {}
+    if rules.secret not in (None, shared):
+        said["tls"] = {"secret": rules.secret}
+    if rules.options is not None and rules.options != draft.usual:
+        said["options"] = rules.options or dict.fromkeys(draft.usual)  # null unsets what the app says
+    paths = _paths(rules.entries)
+    if not said and list(paths) == ["/"] and isinstance(paths, dict) and isinstance(paths["/"], str):
+        return paths["/"]
+    return {**said, "paths": paths}
+
+
+def _paths(entries: Sequence[Entry]) -> dict[str, Any] | list[dict[str, Any]]:
+    if len({entry.path for entry in entries}) < len(entries):
+        return [{"path": entry.path, **_long(entry)} for entry in entries]
+    return {
+        entry.path: _short(entry.backend) if entry.type == "Prefix" and entry.backend else _long(entry)
+        for entry in entries
+    }
+
+
+def _long(entry: Entry) -> dict[str, Any]:
+    assert entry.backend is not None
+    long = {"service": entry.backend.service, "port": entry.backend.port}
+    return long if entry.type == "Prefix" else {**long, "type": entry.type}
+
+
+def _short(backend: Backend) -> str:
+    return f"{backend.service}:{backend.port}"
+
+
+def _comment(line: str) -> list[str]:
+    bare = line.removeprefix("# ")
+    indent = "  " if bare.startswith("- ") else ""
+    rows = textwrap.wrap(bare, WIDTH - 2, subsequent_indent=indent, break_long_words=False, break_on_hyphens=False)
+    return [f"# {row}" for row in rows] or ["#"]
+
+
+class _Indented(yaml.SafeDumper):
+    """Entries of a list stand below their key, and nothing is abbreviated by an anchor."""
+
+    def represent_mapping(self, tag: str, mapping: Any, flow_style: bool | None = None) -> yaml.MappingNode:
+        return super().represent_mapping(tag, mapping, flow_style or set(mapping) <= _INLINE)
+
+    def ignore_aliases(self, data: object) -> bool:
+        return True
+
+    def increase_indent(self, flow: bool = False, indentless: bool = False) -> None:
+        super().increase_indent(flow, False)
