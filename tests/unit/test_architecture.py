@@ -36,7 +36,7 @@ ALLOWED = {
     "oracle": {"controllers", "model"},
     "preflight": {"controllers", "model", "render", "oracle"},
     "parts": {"controllers", "model", "render", "preflight"},
-    "importing": {"controllers", "model"},
+    "importing": {"controllers", "model", "preflight"},
     "probe": {"oracle"},
     "report": {"oracle", "probe"},
     "api": {"oracle"},

@@ -20,25 +20,14 @@ from .drafts import Draft, draft, join
 from .inventory import inventory_of, to_text
 from .loss import Loss
 from .manifest import Ingress, is_ingress, read_ingress
+from .wishes import Wishes
 
 __all__ = ["Imported", "Wishes", "import_manifests"]
 
 
 @dataclass(frozen=True)
-class Wishes:
-    """What the manifests do not tell: the controller that is to serve them, the one that has served them (None: seen
-    from their annotations), their class (None: whatever), and what stands for a namespace or path type left out."""
-
-    controller: Controller
-    served_by: str | None = None
-    class_name: str | None = None
-    namespace: str = "default"
-    path_type: str = "ImplementationSpecific"
-
-
-@dataclass(frozen=True)
 class Imported:
-    """``inventory`` holds the contract's variables, ``text`` says the same; ``ignored`` counts other kinds of objects."""
+    """``inventory``: the contract's variables, ``text``: they as YAML, ``ignored``: other kinds, how many of each."""
 
     inventory: dict[str, Any]
     text: str
@@ -52,7 +41,7 @@ def import_manifests(sources: Iterable[tuple[str, str]], wishes: Wishes) -> Impo
 
     Raises InventoryError, with file and line, where a text is not YAML or an Ingress is not what the API takes.
     """
-    controller_for(wishes.controller)
+    controller_for(wishes.controller)  # raises where it is not supported
     cursors, problems = _objects(sources)
     found = [read_ingress(each, wishes.namespace, wishes.path_type) for each in cursors if is_ingress(each)]
     problems += [problem for document in _once(each.document for each in cursors) for problem in document.problems]

@@ -153,11 +153,10 @@ def _fit(one: Draft, other: Draft) -> bool:
 
 
 def _joined(one: Draft, other: Draft) -> Draft:
-    """Both as one, under the name of the app they were rendered for or the shorter of their names."""
+    """Both as one, under the name of the app they were rendered for, else the first one's."""
     app = one.part_of if one.part_of == other.part_of else None
-    main = min((one, other), key=lambda each: (each.name != app, len(each.name), each.name))
+    main = other if other.name == app else one
     hosts = {name: replace(host, entries=list(host.entries)) for name, host in one.hosts.items()}
     for name, host in other.hosts.items():
         hosts.setdefault(name, replace(host, entries=[])).entries.extend(host.entries)
-    name = app or main.name
-    return Draft(replace(main.ingress, name=name), hosts, one.default, one.annotations, main.usual)
+    return Draft(replace(main.ingress, name=app or main.name), hosts, one.default, one.annotations, main.usual)

@@ -24,12 +24,16 @@ def inventory_of(drafts: Iterable[Draft]) -> tuple[dict[str, Any], dict[str, Dra
     """``ingress_apps``, the draft behind each app, and what had to be renamed."""
     apps: dict[str, Any] = {}
     behind: dict[str, Draft] = {}
+    first: dict[str, str] = {}
     losses = []
     for draft in drafts:
-        name = _free_name(draft, apps)
-        if name != draft.name:
-            why = f"the app is called {name}, and so is its Ingress"
-            losses.append(Loss(str(draft.ingress), draft.ingress.at, "name", why))
+        name, called = _free_name(draft, apps), str(draft.ingress)
+        if called in first:
+            why = f"in a cluster it would replace the one of this name at {first[called]}; here it is the app {name}"
+            losses.append(Loss(called, draft.ingress.at, "name", why))
+        elif name != draft.name:
+            losses.append(Loss(called, draft.ingress.at, "name", f"the app and its Ingress are called {name}"))
+        first.setdefault(called, draft.ingress.at)
         apps[name], behind[name] = _app(name, draft), draft
     return {"ingress_apps": apps}, behind, losses
 
