@@ -22,13 +22,13 @@ def kind(request):
 @pytest.fixture(scope="module")
 def shared(tmp_path_factory):
     """A stack that the tests of a module bring to one inventory after another; at the end it is removed."""
-    yield from _site(tmp_path_factory.mktemp("shared"), "ik-site-shared", (31280, 31643))
+    yield from standing(tmp_path_factory.mktemp("shared"), "ik-site-shared", (31280, 31643))
 
 
 @pytest.fixture
 def fresh(tmp_path):
     """A stack that is not there yet; whatever a test leaves of it is removed."""
-    yield from _site(tmp_path, "ik-site-fresh", (31281, 31644))
+    yield from standing(tmp_path, "ik-site-fresh", (31281, 31644))
 
 
 @pytest.fixture(scope="session")
@@ -52,7 +52,8 @@ def foreign():
     kubectl("delete", "namespace", "--ignore-not-found", *made) if made else None
 
 
-def _site(folder, name, ports):
+def standing(folder, name, ports):
+    """For a fixture: a stack's site, before and after which nothing of the stack is in the cluster."""
     site = Site(folder, name=name, ports=ports)
     site.clear()  # what a killed run left
     yield site

@@ -1,0 +1,240 @@
+"""A private key given to the toolkit shows up nowhere but in its Secret: a canary and a search of every place it could go."""
+
+import base64
+import contextlib
+import gzip
+import io
+import json
+import socket
+import subprocess
+import threading
+import time
+import uuid
+import zipfile
+from pathlib import Path
+
+import pytest
+
+from tests.cluster.conftest import standing
+from tests.cluster.double import make_pair
+from tests.cluster.playbook import HOST, HOSTS, kubectl, secret
+
+MARK = f"canary-{uuid.uuid4().hex}"
+CERT, KEY = (text.decode() for text in make_pair("*.example.com"))
+PEM, KEY = KEY, f"{MARK}\n{KEY}"  # text before a PEM block is allowed: it shows where the key went as a whole
+OTHER = make_pair(HOST)[0].decode()
+BODY = [line for line in KEY.splitlines() if "-" not in line]
+ENCODED = base64.b64encode(KEY.encode()).decode()
+NEEDLES = [MARK, *(line[:40] for line in BODY), *(ENCODED[at : at + 40] for at in range(0, len(ENCODED) - 40, 40))]
+LOUD = ("-vvvv", "--diff")
+
+
+def found(text):
+    """Pieces of the key in a text."""
+    return [needle for needle in NEEDLES if needle in text]
+
+
+def stack_of(site, **changes):
+    """Two apps: the key inline; and in a file, with the key in the certificate's file too, as some authorities deliver it."""
+    filed = site.cafe(namespace=site.namespace("filed"), tls={"cert_file": "both.pem", "key_file": "cafe.key"})
+    filed["hosts"] = {"filed.example.com": "tea-svc:80"}
+    inline = site.cafe(tls={"cert": CERT, "key": KEY})
+    return site.inventory(apps={"cafe": inline | changes, "filed": filed})
+
+
+def mistakes(site):
+    """Inventories that are refused, here or by the API server, with the key where it would be repeated."""
+    immutable = {"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "x", "namespace": site.namespace("cafe")}}
+    return {
+        "mismatch": stack_of(site, tls={"cert": OTHER, "key": KEY}),
+        "text-for-a-file": stack_of(site, tls={"cert_file": CERT, "key_file": KEY}),
+        "key-as-a-key": stack_of(site, tls={"cert": CERT, "key": KEY, PEM: True}),
+        "list-for-a-text": stack_of(site, tls={"cert": CERT, "key": [KEY]}),
+        "apps-as-text": stack_of(site) | {"ingress_apps": KEY},
+        "refused-by-the-api-server": stack_of(site) | {"ingress_extra_objects": [immutable | {"immutable": KEY}]},
+    }
+
+
+def direct(site):
+    """The modules called by a play of the user's, one of them with an argument that they do not have."""
+    source = {"cert": CERT, "key": KEY}
+    cluster = {"context": site.inventory()["ingress_cluster"]["context"]}
+    single = {
+        "stack": site.name,
+        "cluster": cluster,
+        "name": "x",
+        "namespace": "default",
+        "hosts": [HOST],
+        "source": source,
+    }
+    calls = [{"ingress_tls": single}, {"ingress_tls": single | {"nonsense": 1}}]
+    calls += [{"ingress_stack": {"inventory": stack_of(site), "nonsense": 1}}, {"ingress_stack": {"inventory": KEY}}]
+    tasks = [call | {"ignore_errors": True, "check_mode": True} for call in calls]
+    return [{"hosts": "all", "gather_facts": False, "tasks": tasks}]
+
+
+class Watch:
+    """Looks at command lines and at every file of a folder again and again until it is closed."""
+
+    def __init__(self, folder):
+        self.folder, self.command_lines, self.files, self.looks = folder, set(), {}, 0
+        self._over = threading.Event()
+        work = ((self._processes, 0.03), (self._files, 0.005))
+        self._threads = [threading.Thread(target=self._every, args=each) for each in work]
+        for thread in self._threads:
+            thread.start()
+
+    def _every(self, look, pause):
+        while not self._over.wait(pause):
+            with contextlib.suppress(OSError):  # what was there a moment ago is gone
+                look()
+                self.looks += 1
+
+    def _processes(self):
+        for path in Path("/proc").glob("[0-9]*/cmdline"):
+            with contextlib.suppress(OSError):
+                self.command_lines.add(path.read_bytes().decode(errors="replace"))
+
+    def _files(self):
+        for path in self.folder.rglob("*"):
+            with contextlib.suppress(OSError):
+                if path.is_file() and (known := (str(path), path.stat().st_size)) not in self.files:
+                    self.files[known] = path.read_bytes()
+
+    def close(self):
+        self._over.set()
+        for thread in self._threads:
+            thread.join()
+
+
+def text_of(content):
+    """A file's content as text; of a zip, as modules travel in, that of its members."""
+    if not zipfile.is_zipfile(io.BytesIO(content)):
+        return content.decode(errors="replace")
+    with zipfile.ZipFile(io.BytesIO(content)) as archive:
+        return "\n".join(archive.read(name).decode(errors="replace") for name in archive.namelist())
+
+
+@contextlib.contextmanager
+def syslog():
+    """The lines that reach the system's log meanwhile: by a socket of ours where no daemon runs, else from its journal."""
+    lines, since = [], time.time()
+    if Path("/dev/log").exists():
+        yield lines
+        for command in (
+            ["journalctl", "--quiet", f"--since=@{int(since)}"],
+            ["tail", "-n", "10000", "/var/log/syslog"],
+        ):
+            with contextlib.suppress(FileNotFoundError):
+                lines += subprocess.run(command, capture_output=True, text=True, check=False).stdout.splitlines()
+        return
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as log:
+        log.bind("/dev/log")
+        threading.Thread(target=_receive, args=(log, lines), daemon=True).start()
+        try:
+            yield lines
+        finally:
+            Path("/dev/log").unlink()
+            log.shutdown(socket.SHUT_RDWR)
+    assert any("ansible-ingress_stack: Invoked" in line for line in lines)
+
+
+def _receive(log, lines):
+    while line := log.recv(1 << 20):
+        lines.append(line.decode(errors="replace"))
+
+
+@pytest.fixture(scope="module")
+def canary(tmp_path_factory):
+    """A stack of the key's own; its temporary files go to a folder that is watched."""
+    yield from standing(tmp_path_factory.mktemp("canary"), "ik-site-canary", (31282, 31645))
+
+
+@pytest.fixture(scope="module")
+def evidence(canary):
+    """Everything that was said, written and shown in runs that succeed and in runs that fail: place -> text."""
+    scratch = canary.folder / "scratch"
+    scratch.mkdir()
+    names = ("TMPDIR", "ANSIBLE_HOME", "ANSIBLE_LOCAL_TEMP", "ANSIBLE_REMOTE_TEMP")
+    canary.env = dict.fromkeys(names, str(scratch))
+    begun, watch = time.time(), Watch(scratch)
+    try:
+        with syslog() as logged:
+            runs = list(performed(canary))
+    finally:
+        watch.close()
+    assert watch.looks > 100
+    return {
+        "output": "\n".join(run.output for run in runs),
+        "results": json.dumps([run.tasks for run in runs]),
+        "command lines": "\n".join(watch.command_lines),
+        "files while it ran": "\n".join(map(text_of, watch.files.values())),
+        "files left": "\n".join(files_left(canary, begun)),
+        "syslog": "\n".join(logged),
+        "release record": released(canary),
+        "objects": kubectl(
+            "get", "configmaps,events,ingresses,deployments,pods", "-A", "-o", "yaml", "--show-managed-fields"
+        ),
+    }
+
+
+def performed(site):
+    """Check mode, install, a rotation, drift, and all the mistakes: as loud as Ansible gets."""
+    site.text("cafe.key", KEY)
+    site.text("both.pem", CERT + KEY)
+    site.write(stack_of(site, tls={"self_signed": True}))
+    site.play().passed()
+    site.write(stack_of(site))
+    yield site.play("site.yml", *LOUD, "--check").passed()
+    yield site.play("site.yml", *LOUD).passed()
+    kubectl("annotate", "secret", "cafe-tls", "-n", site.namespace("cafe"), "theirs=too")
+    yield site.play("playbooks/drift.yml", *LOUD)
+    (site.folder / "direct.yml").write_text(json.dumps(direct(site)))
+    yield site.play(site.folder / "direct.yml", *LOUD)
+    site.dump("hosts.yml", {"all": {"hosts": dict.fromkeys(mistakes(site), HOSTS)}})
+    for name, variables in mistakes(site).items():
+        site.dump(f"host_vars/{name}.yml", variables)
+    yield site.play("site.yml", *LOUD).failed()
+    yield site.play("site.yml", *LOUD, "--check").failed()
+    yield site.play("playbooks/teardown.yml", *LOUD, "--check", "--limit", "mismatch").passed()
+
+
+def files_left(site, since):
+    """Files written since then where programs leave them, except the inventory, which has to hold the key."""
+    for folder in (Path("/tmp"), Path.home() / ".ansible", site.folder):
+        for path in folder.rglob("*"):
+            if path.is_relative_to(site.folder / "inventory") or path == site.folder / "direct.yml":
+                continue
+            with contextlib.suppress(OSError):
+                if path.is_file() and path.stat().st_mtime >= since and path.stat().st_size < 10_000_000:
+                    yield text_of(path.read_bytes())
+
+
+def released(site):
+    """The release record, unpacked."""
+    record = secret(site.namespace("state"), f"ingresskit-{site.name}")
+    return gzip.decompress(base64.b64decode(record["data"]["release"])).decode() + json.dumps(record)
+
+
+PLACES = (
+    "output", "results", "command lines", "files while it ran", "files left", "syslog", "release record", "objects",
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("place", PLACES)
+def test_the_key_is_not_there(place, evidence):
+    assert evidence[place] or place == "syslog"  # which a machine may not keep
+    assert not found(evidence[place])
+
+
+def test_nothing_went_through_a_file(evidence):
+    """Ansible names every file that it puts somewhere for a module."""
+    assert "EXEC /bin/sh" in evidence["output"]
+    assert " PUT " not in evidence["output"]
+
+
+def test_the_search_would_find_it(canary, evidence):
+    """In its own Secret the key is found, as it was given."""
+    live = secret(canary.namespace("cafe"), "cafe-tls")
+    assert found(json.dumps(live)) == [needle for needle in NEEDLES if needle in ENCODED]
+    assert found(base64.b64decode(live["data"]["tls.key"]).decode())
