@@ -83,23 +83,27 @@ def reference(schema: Schema) -> str:
     )
     for name, field in variables(schema):
         lines += ["", f"## {name}", "", _sentence(field.get("description", "")), ""]
-        rows = list(_rows(schema, field, "", ()))
+        rows = list(_rows(schema, field, "", {}))
         if rows:
             lines += ["| key | type | default | meaning |", "|---|---|---|---|"]
             lines += [f"| `{key}` | {kind} | {default} | {text} |" for key, kind, default, text in rows]
     return "\n".join(lines) + "\n"
 
 
-def _rows(schema: Schema, field: Schema, prefix: str, seen: tuple[str, ...]) -> Iterator[tuple[str, str, str, str]]:
-    for part, inner in _members(schema, field):
-        key = f"{prefix}{part}"
-        kind = _kind(schema, inner)
+def _rows(schema: Schema, field: Schema, prefix: str, told: dict[str, str]) -> Iterator[tuple[str, str, str, str]]:
+    """A row for each key below; ``told``: types and the key below which theirs stand, so that none is told twice."""
+    members = [(f"{prefix}{part}", inner) for part, inner in _members(schema, field)]
+    for key, inner in members:
+        for name in _references(inner):
+            told.setdefault(name, key)
+    for key, inner in members:
         default = f"`{json.dumps(inner['default'])}`" if inner.get("default") not in (None, {}, []) else ""
         text = _sentence(inner.get("description", "")).replace("|", "\\|").replace("\n", " ")
-        yield key, kind, "" if len(default) > 60 else default, text
-        names = tuple(_references(inner))
-        if not set(names) & set(seen):
-            yield from _rows(schema, inner, f"{key}.", (*seen, *names))
+        elsewhere = next((told[name] for name in _references(inner) if told[name] != key), None)
+        text = f"{text} As `{elsewhere}`.".strip() if elsewhere else text
+        yield key, _kind(schema, inner), "" if len(default) > 60 else default, text
+        if elsewhere is None:
+            yield from _rows(schema, inner, f"{key}.", told)
 
 
 def _members(schema: Schema, field: Schema) -> Iterator[tuple[str, Schema]]:
@@ -140,9 +144,6 @@ def _references(field: Schema) -> Iterator[str]:
         yield field["$ref"]
     for option in (*field.get("anyOf", ()), *field.get("oneOf", ())):
         yield from _references(option)
-    for key in ("items", "additionalProperties"):
-        if isinstance(field.get(key), dict):
-            yield from _references(field[key])
 
 
 def _kind(schema: Schema, field: Schema) -> str:
