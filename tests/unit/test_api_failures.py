@@ -91,6 +91,7 @@ def test_failure(status, body, kind, text):
             True,
         ),
         ('Ingress "x" is invalid: spec.rules: Required value', False),
+        (f"{TYPED}.immutable: expected boolean, got &value.valueUnstructured{{Value:1}}", False),
     ],
 )
 def test_immutable_fields_are_told_apart(message, immutable):

@@ -102,7 +102,8 @@ def failure(status: int, body: Mapping[str, Any], subject: str) -> ApiError:
     if status in (400, 413, 415, 422) or _TYPED.search(text):
         said = _VALUE.sub(r"\1", _TYPED.sub("", said))
         said = _SECRET_VALUE.sub("***", said) if subject.startswith("Secret ") else said
-        return Invalid(said, status, reason, immutable=bool(_IMMUTABLE.search(text)))
+        exists = not _TYPED.search(text)  # the object as such was not even read: a field may be called immutable
+        return Invalid(said, status, reason, immutable=exists and bool(_IMMUTABLE.search(text)))
     said = {401: _UNAUTHORIZED, 403: _denied(text) or said}.get(status, said)
     kinds = {401: Unauthorized, 403: Forbidden, 404: NotFound, 410: Gone}
     return kinds.get(status, ApiError)(said, status, reason)
