@@ -18,7 +18,7 @@ class ImageRef:
     digest: str | None = None
 
     def __str__(self) -> str:
-        name = f"{self.registry}/{self.repository}"
+        name = f"{self.registry}/{self.repository}".removeprefix("/")
         return f"{name}@{self.digest}" if self.digest else f"{name}:{self.tag}"
 
 

@@ -244,11 +244,16 @@ class _Stack:
         account = pod.get("serviceAccountName")
         if account and not self._has("ServiceAccount", namespace, account):
             yield f"there is no ServiceAccount {account}"
-        for volume in pod.get("volumes", ()):
-            if "configMap" in volume and not self._has("ConfigMap", namespace, volume["configMap"]["name"]):
-                yield f"there is no ConfigMap {volume['configMap']['name']}"
-            if "secret" in volume:
-                yield from self._need_secret(namespace, volume["secret"]["secretName"])
+        volumes = pod.get("volumes", ())
+        for source in [
+            *volumes,
+            *(each for volume in volumes for each in volume.get("projected", {}).get("sources", ())),
+        ]:
+            if "configMap" in source and not self._has("ConfigMap", namespace, source["configMap"]["name"]):
+                yield f"there is no ConfigMap {source['configMap']['name']}"
+            if "secret" in source:
+                secret = source["secret"]
+                yield from self._need_secret(namespace, secret.get("secretName") or secret["name"])
         for each in pod.get("imagePullSecrets", ()):
             yield from self._need_secret(namespace, each["name"])
         for argument in (each for container in pod["containers"] for each in container.get("args", ())):

@@ -35,6 +35,7 @@ IMAGES = [
     ("{version: v9.1.2}", "docker.io/nginx/nginx-ingress:9.1.2", "docker.io/library/traefik:v9.1.2"),
     ("{version: 9.1.2, image: {tag: x}}", "docker.io/nginx/nginx-ingress:x", "docker.io/library/traefik:x"),
     ("{image: {registry: r.example}}", "r.example/nginx/nginx-ingress:5.5.4", "r.example/library/traefik:v3.7.15"),
+    ("{image: {registry: '', repository: a/b, tag: c}}", "a/b:c", "a/b:c"),
     ("{image: {repository: a/b, tag: c}}", "docker.io/a/b:c", "docker.io/a/b:c"),
     (
         f"{{image: {{digest: '{SHA}', tag: c}}}}",

@@ -177,6 +177,11 @@ ROWS = {
         "ingress_apps: {a: {tls: {secret: s}, options: {ssl_redirect: {code: 302}}, hosts: {h.example: x:80, '*': {options: {}, paths: {/: x:80}}}}}",
         'ingress_apps.a.hosts."*".options.ssl_redirect', "no TLS here to redirect to",
     ),
+    "an autoscaler without a measure": Row(
+        "ingress_controller: {autoscaling: {}, resources: {requests: {memory: 1Gi}}}",
+        "ingress_controller: {autoscaling: {}, resources: {limits: {cpu: 1}}}",
+        "ingress_controller.autoscaling", "is a share of ingress_controller.resources.requests.cpu",
+    ),
     "F5's version": Row(
         "ingress_controller: {version: 5.4.9}", "ingress_controller: {version: 5.5.0}",
         "ingress_controller.version", "5.4.9 is too old", kinds=("nginx",),

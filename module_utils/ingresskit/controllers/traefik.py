@@ -20,6 +20,7 @@ from .base import IngressController, option_levels, wants_redirect
 from .workload import PodSpec, role_bindings, rule, surroundings, workload
 
 DYNAMIC = "traefik-dynamic"
+FOLDER = "/etc/traefik/dynamic"
 ANNOTATION = "traefik.ingress.kubernetes.io/"
 TO_HTTPS = r"^http://(\[[^\]]+\]|[^/:]+)(?::\d+)?(/.*)?$"
 EXACT_FIRST = 1_000_000  # above the length of any rule
@@ -70,13 +71,10 @@ class Traefik(IngressController):
     def _pod(self, stack: Stack) -> PodSpec:
         controller = stack.controller
         probe = {"httpGet": {"path": "/ping", "port": "ping"}}
-        mounts = [{"name": "dynamic", "mountPath": "/etc/traefik/dynamic", "readOnly": True}]
-        volumes = [{"name": "dynamic", "configMap": {"name": DYNAMIC}}]
+        # the default certificate lies beside the file that names it: Traefik watches that folder and no other
+        sources = [{"configMap": {"name": DYNAMIC}}]
         if controller.default_tls is not None:
-            mounts.append({"name": "default-tls", "mountPath": "/etc/traefik/default-tls", "readOnly": True})
-            volumes.append(
-                {"name": "default-tls", "secret": {"secretName": controller.default_tls.secret or DEFAULT_SECRET}}
-            )
+            sources.append({"secret": {"name": controller.default_tls.secret or DEFAULT_SECRET}})
         ports = {"http": self.http_port, "https": self.https_port, "ping": 8080}
         if controller.metrics.enabled:
             ports["metrics"] = 9100
@@ -91,9 +89,9 @@ class Traefik(IngressController):
                 "readinessProbe": {**probe, "periodSeconds": 1},
                 "livenessProbe": {**probe, "periodSeconds": 10},
                 "securityContext": RESTRICTED_CONTAINER,
-                "volumeMounts": mounts,
+                "volumeMounts": [{"name": "dynamic", "mountPath": FOLDER, "readOnly": True}],
             },
-            volumes=volumes,
+            volumes=[{"name": "dynamic", "projected": {"sources": sources}}],
             # it reloads the file by itself, but only when the kubelet gets round to it, a minute or two later
             annotations={"ingresskit.io/dynamic": content_hash(_dynamic(controller))},
         )
@@ -118,7 +116,7 @@ class Traefik(IngressController):
             f"{provider}.ingressclass={self.class_name(controller)}",
             f"{provider}.strictprefixmatching=true",  # else Prefix is a string prefix, against the Ingress API
             f"{provider}.allowemptyservices=true",  # a Service without endpoints answers 503, its route stays
-            "--providers.file.directory=/etc/traefik/dynamic",
+            f"--providers.file.directory={FOLDER}",
         ]
         if any(self.ingress_gets_address(expose) for expose in controller.exposes):
             service = f"{self.namespace(controller)}/{self.published_service(controller)}"
@@ -176,7 +174,7 @@ def _dynamic(controller: Controller) -> Object:
     middlewares = {name: {"redirectRegex": {**to_https, "permanent": keep}} for name, keep in REDIRECTS.values()}
     dynamic: Object = {"http": {"middlewares": middlewares}}
     if controller.default_tls is not None:
-        files = {"certFile": "/etc/traefik/default-tls/tls.crt", "keyFile": "/etc/traefik/default-tls/tls.key"}
+        files = {"certFile": f"{FOLDER}/tls.crt", "keyFile": f"{FOLDER}/tls.key"}
         dynamic["tls"] = {"stores": {"default": {"defaultCertificate": files}}}
     return dynamic
 

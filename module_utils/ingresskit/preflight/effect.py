@@ -12,7 +12,11 @@ from .finding import Finding, error
 
 
 def check_effect(stack: Stack) -> Iterator[Finding]:
-    """A certificate that no host takes, a redirect to a TLS that is not there."""
+    """An autoscaler without a measure, a certificate that no host takes, a redirect to a TLS that is not there."""
+    controller = stack.controller
+    if controller.autoscaling is not None and "cpu" not in controller.resources.requests | controller.resources.limits:
+        why = "its target is a share of ingress_controller.resources.requests.cpu, which is not set"
+        yield error("ingress_controller.autoscaling", why)
     for name, app in stack.apps.items():
         at = f"ingress_apps.{name}"
         secured = {host for use in app_certificates(name, app, stack.namespace_of(name)) for host in use.hosts}
