@@ -9,7 +9,7 @@ import os
 from functools import partial
 from pathlib import Path
 
-from testbed import docker, golang, oci, registry, rootfs
+from testbed import docker, golang, kind, oci, registry, rootfs
 from testbed.cache import Cache, files_below, key
 from testbed.commands import parallel
 from testbed.console import say, step
@@ -83,6 +83,7 @@ def _make(cache: Cache, reference: str) -> None:
 def _compile(cache: Cache) -> None:
     for module in _MODULES:
         golang.build(cache, module)
+    kind.program(cache)  # while the standard library is compiled
     golang.drop_build_cache(cache)
 
 
