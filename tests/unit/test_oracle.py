@@ -262,6 +262,8 @@ BEYOND = {
     ),
     "no host": ("b: {hosts: {'*': y:80}}", f'{LEFT_OVER}any b/y? [ingress_apps.b.hosts."*"]'),
     "a default backend": ("b: {default_backend: y:80}", f"{LEFT_OVER}any b/y? [ingress_apps.b.default_backend]"),
+    "another host's default": ("b: {hosts: {other.example: y:80}, default_backend: z:80}", NOBODY),
+    "an app without routes": ("b: {workloads: {w: {}}}", NOBODY),
     "a wildcard before no host": (
         "b: {hosts: {'*': y:80}}, c: {hosts: {'*.example': z:80}}",
         f'{LEFT_OVER}any c/z? [ingress_apps.c.hosts."*.example"]',

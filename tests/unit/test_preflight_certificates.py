@@ -151,6 +151,22 @@ def test_secrets(name):
     assert all(words in message for (_, _, message), (_, words) in zip(found, expected, strict=True))
 
 
+@pytest.mark.parametrize(
+    ("kind", "name", "secret", "found"),
+    [
+        ("SealedSecret", "cafe-tls", None, 0),
+        ("SealedSecret", "other", None, 1),
+        ("Secret", "cafe-tls", ExistingSecret("Opaque", None, False), 1),
+    ],
+)
+def test_an_extra_object_may_bring_the_secret(kind, name, secret, found):
+    extra = {"apiVersion": "example.com/v1", "kind": kind, "metadata": {"name": name, "namespace": "cafe"}}
+    app = {"tls": {"secret": "cafe-tls"}, "hosts": {HOSTS[0]: "x:80"}}
+    stack = model.load({"ingress_apps": {"cafe": app}, "ingress_extra_objects": [extra]})
+    facts = Facts(now=NOW, secrets={("cafe", "cafe-tls"): secret})
+    assert len(check(stack, controller_for(stack.controller), facts)) == found
+
+
 def test_in_a_rehearsal_a_task_before_may_bring_the_secret():
     facts = Facts(now=NOW, secrets={("cafe", "cafe-tls"): None}, rehearsal=True)
     ((level, _, message),) = findings({"secret": "cafe-tls"}, facts)

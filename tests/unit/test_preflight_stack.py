@@ -144,6 +144,16 @@ ROWS = {
         "ingress_extra_objects: [{apiVersion: v1, kind: ConfigMap, metadata: {name: x, generateName: x}}]",
         "ingress_extra_objects[0].metadata.name", "generateName cannot be applied twice",
     ),
+    "an object with a number for a name": Row(
+        "ingress_extra_objects: [{apiVersion: v1, kind: ConfigMap, metadata: {name: 1}}]",
+        "ingress_extra_objects: [{apiVersion: v1, kind: ConfigMap, metadata: {name: '1'}}]",
+        "ingress_extra_objects[0].metadata.name", "is missing or no text",
+    ),
+    "an object whose metadata is a list": Row(
+        "ingress_extra_objects: [{apiVersion: v1, kind: ConfigMap, metadata: [x]}]",
+        "ingress_extra_objects: [{apiVersion: v1, kind: ConfigMap, metadata: {name: x}}]",
+        "ingress_extra_objects[0].metadata.name", "is missing or no text",
+    ),
     "a list of objects": Row(
         "ingress_extra_objects: [{apiVersion: v1, kind: List, metadata: {name: x}, items: []}]",
         "ingress_extra_objects: [{apiVersion: example.com/v1, kind: AllowList, metadata: {name: x}}]",
@@ -176,6 +186,16 @@ ROWS = {
         "ingress_apps: {a: {tls: {secret: s}, hosts: {h.example: x:80, '*': {options: {ssl_redirect: {code: 302}}, paths: {/: x:80}}}}}",
         "ingress_apps: {a: {tls: {secret: s}, options: {ssl_redirect: {code: 302}}, hosts: {h.example: x:80, '*': {options: {}, paths: {/: x:80}}}}}",
         'ingress_apps.a.hosts."*".options.ssl_redirect', "no TLS here to redirect to",
+    ),
+    "a redirect without an https port": Row(
+        "{ingress_controller: {expose: {ports: {https: null}}}, ingress_apps: {a: {tls: {secret: s}, hosts: {h.example: x:80}}}}",
+        "{ingress_controller: {expose: {ports: {https: null}}}, ingress_apps: {a: {tls: {secret: s}, hosts: {h.example: x:80}, options: {ssl_redirect: false}}}}",
+        "ingress_apps.a.tls", "no way in has an https port: h.example could not be reached",
+    ),
+    "a host's redirect without an https port": Row(
+        "{ingress_controller: {expose: {ports: {https: null}}}, ingress_apps: {a: {hosts: {h.example: {tls: {secret: s}, paths: {/: x:80}}}}}}",
+        "{ingress_controller: {expose: [{ports: {https: null}}, {name: b}]}, ingress_apps: {a: {hosts: {h.example: {tls: {secret: s}, paths: {/: x:80}}}}}}",
+        'ingress_apps.a.hosts."h.example".tls', "no way in has an https port",
     ),
     "an autoscaler without a measure": Row(
         "ingress_controller: {autoscaling: {}, resources: {requests: {memory: 1Gi}}}",

@@ -3,6 +3,7 @@
 import pytest
 import yaml
 
+from module_utils.ingresskit.errors import IngresskitError
 from module_utils.ingresskit.render.yaml_files import HEADER, present_files, to_files, to_text, write_files
 
 
@@ -94,6 +95,14 @@ def test_a_folder_is_brought_up_to_date_and_others_files_stay(folder):
     del expected["n/gone.yaml"]
     assert content(folder) == expected
     assert present_files(folder) == files
+
+
+def test_a_file_of_somebody_elses_is_not_written_over(folder):
+    before = content(folder)
+    files = {"m/new.yaml": f"{HEADER}b: 1\n", "n/theirs.yaml": f"{HEADER}a: 1\n"}
+    with pytest.raises(IngresskitError, match=r"in the way: \S+/n/theirs.yaml; move it"):
+        write_files(folder, files, present_files(folder))
+    assert content(folder) == before
 
 
 def test_the_second_time_nothing_is_written(folder):

@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from ..controllers import IngressController
 from ..errors import InventoryError, Problem
 from ..facts import Facts
+from ..model.certificates import CertificateUse
 from ..model.stack import Stack
 from ..render.files import file_names
 from ..render.secrets import uses_of
@@ -29,9 +30,20 @@ def check(stack: Stack, dialect: IngressController, facts: Facts) -> list[Findin
         *check_exposure(stack, dialect),
         *check_effect(stack),
         *check_objects(stack),
-        *check_certificates(uses_of(stack, dialect), file_names(stack), facts),
+        *check_certificates(_there(stack, uses_of(stack, dialect), facts), file_names(stack), facts),
     ]
     return sorted(findings, key=lambda finding: finding.level != "error")
+
+
+def _there(stack: Stack, uses: Iterable[CertificateUse], facts: Facts) -> list[CertificateUse]:
+    """Those but the Secrets that do not exist yet because an extra object of the same name brings them.
+
+    That is the Secret itself or what somebody makes it of: a SealedSecret, an ExternalSecret, a Certificate.
+    """
+    metadata = [each["metadata"] for each in stack.ingress_extra_objects if isinstance(each.get("metadata"), dict)]
+    brought = {(str(each.get("namespace")), str(each.get("name"))) for each in metadata}
+    missing = {place for place, secret in facts.secrets.items() if secret is None}
+    return [use for use in uses if (use.namespace, use.secret) not in brought & missing]
 
 
 def raise_findings(findings: Iterable[Finding]) -> None:

@@ -22,7 +22,7 @@ def check_objects(stack: Stack) -> Iterator[Finding]:
             if not isinstance(item.get(key), str) or not item[key]:
                 yield error(f"{at}.{key}", "is missing: every object has apiVersion, kind and metadata.name")
         if not _name(item):
-            yield error(f"{at}.metadata.name", "is missing (generateName cannot be applied twice)")
+            yield error(f"{at}.metadata.name", "is missing or no text (generateName cannot be applied twice)")
         if str(item.get("kind", "")).endswith("List") and "items" in item:
             yield error(at, "is a List: give its items one by one")
         if item.get("kind") == "Secret":
@@ -51,6 +51,7 @@ def _is_base64(value: str) -> bool:
     return True
 
 
-def _name(item: dict[str, Any]) -> Any:
+def _name(item: dict[str, Any]) -> str | None:
     metadata = item.get("metadata")
-    return metadata.get("name") if isinstance(metadata, dict) else None
+    name = metadata.get("name") if isinstance(metadata, dict) else None
+    return name if isinstance(name, str) else None

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import yaml
 
+from ..errors import IngresskitError
 from ..manifests import Object, group_of
 
 HEADER = "# Rendered by ingresskit: change the inventory, not this file.\n"
@@ -60,7 +61,15 @@ def present_files(folder: Path) -> dict[str, str]:
 
 
 def write_files(folder: Path, files: Mapping[str, str], before: Mapping[str, str]) -> None:
-    """Brings ``folder`` from ``before`` to ``files``; what is not ours stays."""
+    """Brings ``folder`` from ``before`` to ``files``; what is not ours stays.
+
+    Raises IngresskitError, before anything is written, where a file of somebody else's is in the way.
+    """
+    foreign = [str(folder / name) for name in files if name not in before and (folder / name).exists()]
+    if foreign:
+        raise IngresskitError(
+            f"not rendered by ingresskit, and in the way: {', '.join(foreign)}; move it, or choose another folder"
+        )
     for name, text in files.items():
         if before.get(name) != text:
             path = folder / name
