@@ -49,6 +49,7 @@ PAIRS = {
     "a key for a certificate": (key_pem(), key_pem(), HOSTS, [("error", "cert", "no PEM certificate")]),
     "a damaged certificate": (GOOD.replace(b"\nM", b"\n!", 1), key_pem(), HOSTS, [("error", "cert", "no PEM certificate")]),
     "expired": (certificate(*HOSTS, days=-0.001), key_pem(), HOSTS, [("error", "cert", "expired on 2026-08-01: renew it")]),
+    "expired this second": (certificate(*HOSTS, days=0), key_pem(), HOSTS, [("error", "cert", "expired on 2026-08-01")]),
     "expiring": (certificate(*HOSTS, days=13.9), key_pem(), HOSTS, [("warning", "cert", "expires in 13 days, on 2026-08-15")]),
     "not expiring yet": (certificate(*HOSTS, days=14), key_pem(), HOSTS, []),
     "not valid yet": (certificate(*HOSTS, since=1), key_pem(), HOSTS, [("error", "cert", "not valid before 2026-08-02 12:00 UTC")]),
