@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
@@ -12,7 +13,8 @@ from ..errors import Problem
 from ..model.problems import show_path
 
 Path = tuple[int | str, ...]
-_Loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+_Fast = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+_DEEP = 500  # brackets one in another, above which libyaml might exhaust the stack, where Python only raises
 
 
 @dataclass(frozen=True)
@@ -44,7 +46,8 @@ def read_documents(file: str, text: str) -> tuple[list[Document], list[Problem]]
             documents.append(document)
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
-        return documents, [Problem(f"{file}:{mark.line + 1 if mark else 1}", _said(error, "{{" in text))]
+        line = min(mark.line, text.rstrip().count("\n")) if mark else 0  # the end is told as the line after it
+        return documents, [Problem(f"{file}:{line + 1}", _said(error, "{{" in text))]
     except yaml.reader.ReaderError as error:
         line = text.count("\n", 0, error.position) + 1
         return documents, [Problem(f"{file}:{line}", f"is not YAML: U+{_code(error.character):04X} is not allowed")]
@@ -67,7 +70,7 @@ def _said(error: yaml.MarkedYAMLError, template: bool) -> str:
 
 
 def _documents(file: str, text: str) -> Iterator[Document]:
-    loader = _Loader(text)
+    loader = (yaml.SafeLoader if _depth(text) > _DEEP else _Fast)(text)
     try:
         while loader.check_node():
             node = loader.get_node()
@@ -78,6 +81,15 @@ def _documents(file: str, text: str) -> Iterator[Document]:
             yield document
     finally:
         loader.dispose()
+
+
+def _depth(text: str) -> int:
+    """How deeply brackets are nested at most, those in strings included."""
+    depth = deepest = 0
+    for bracket in re.findall(r"[\[{\]}]", text):
+        depth += 1 if bracket in "[{" else -1
+        deepest = max(deepest, depth)
+    return deepest
 
 
 def _note_lines(document: Document, node: yaml.Node, path: Path, seen: set[int]) -> None:

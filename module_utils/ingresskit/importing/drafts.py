@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Container, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -27,23 +27,25 @@ class HostDraft:
 
 @dataclass
 class Draft:
-    """An app in the making; ``ingress`` is the first it was made of, ``usual`` its options."""
+    """An app in the making; ``ingress`` is what names it, ``usual`` its options, ``secured`` whether it has a
+    certificate."""
 
     ingress: Ingress
     hosts: dict[str, HostDraft]
     default: Backend | None
     annotations: dict[str, str]
     usual: dict[str, Any]
+    secured: bool
 
     @property
     def name(self) -> str:
         return self.ingress.name
 
-    @property
-    def part_of(self) -> str | None:
-        """The app it was rendered for, where its name tells that it was: NAME or NAME-HOST."""
-        app = self.ingress.labels.get(PART_OF)
-        return app if app and (self.name == app or self.name.startswith(f"{app}-")) else None
+    def rendered_for(self, mains: Container[tuple[str, str]]) -> str | None:
+        """The app that the Ingress was rendered for beside the main one (namespace, name), by its name and label."""
+        app = self.ingress.labels.get(PART_OF, "")
+        named = self.name == app or self.name.startswith(f"{app}-")
+        return app if named and (self.ingress.namespace, app) in mains else None
 
 
 def draft(ingress: Ingress, source: str, meant: Controller) -> tuple[Draft, list[Loss]]:
@@ -64,7 +66,7 @@ def draft(ingress: Ingress, source: str, meant: Controller) -> tuple[Draft, list
     default = ingress.default.backend if ingress.default else None
     if not hosts and not default:
         losses.append(_lost(ingress, ingress.at, "the whole Ingress", "nothing is left of it"))
-    return Draft(ingress, hosts, default, said.raw, said.options), losses + said.losses
+    return Draft(ingress, hosts, default, said.raw, said.options, tls), losses + said.losses
 
 
 def _take(ingress: Ingress, host: HostDraft, rule: Rule) -> Iterator[Loss]:
@@ -119,20 +121,22 @@ def _lost(ingress: Ingress, at: str, what: str, why: str) -> Loss:
     return Loss(str(ingress), at, what, why)
 
 
-def join(drafts: Iterable[Draft]) -> list[Draft]:
+def join(drafts: Sequence[Draft]) -> list[Draft]:
     """Drafts that have to be one app made one: those that share a host, and what one app was rendered as."""
+    mains = {(one.ingress.namespace, one.name) for one in drafts}
     joined: list[Draft] = []
     for one in drafts:
-        index = next((i for i, other in enumerate(joined) if _belong(other, one) and _fit(other, one)), None)
+        index = next((i for i, other in enumerate(joined) if _belong(other, one, mains) and _fit(other, one)), None)
         if index is None:
             joined.append(one)
         else:
-            joined[index] = _joined(joined[index], one)
+            joined[index] = _joined(joined[index], one, one.rendered_for(mains))
     return joined
 
 
-def _belong(one: Draft, other: Draft) -> bool:
-    rendered = one.part_of is not None and one.part_of == other.part_of
+def _belong(one: Draft, other: Draft, mains: Container[tuple[str, str]]) -> bool:
+    app = one.rendered_for(mains)
+    rendered = app is not None and app == other.rendered_for(mains)
     shared = one.hosts.keys() & other.hosts.keys()
     return one.ingress.namespace == other.ingress.namespace and bool(rendered or shared)
 
@@ -152,11 +156,11 @@ def _fit(one: Draft, other: Draft) -> bool:
     )
 
 
-def _joined(one: Draft, other: Draft) -> Draft:
-    """Both as one, under the name of the app they were rendered for, else the first one's."""
-    app = one.part_of if one.part_of == other.part_of else None
-    main = other if other.name == app else one
+def _joined(one: Draft, other: Draft, app: str | None) -> Draft:
+    """Both as one, under the name of the app they were rendered for, or of which the other's is a longer form, else the
+    first one's."""
+    main = other if other.name == app or one.name.startswith(f"{other.name}-") else one
     hosts = {name: replace(host, entries=list(host.entries)) for name, host in one.hosts.items()}
     for name, host in other.hosts.items():
         hosts.setdefault(name, replace(host, entries=[])).entries.extend(host.entries)
-    return Draft(replace(main.ingress, name=app or main.name), hosts, one.default, one.annotations, main.usual)
+    return Draft(main.ingress, hosts, one.default, one.annotations, main.usual, main.secured)

@@ -77,7 +77,7 @@ def _app(name: str, draft: Draft) -> dict[str, Any]:
 def _shared_secret(draft: Draft) -> str | None:
     """The app's own certificate, where every host with a name has one: what most of them use."""
     secrets = [rules.secret for host, rules in draft.hosts.items() if host != "*"]
-    if not secrets or None in secrets:
+    if not secrets or None in secrets or not draft.secured:
         return None
     return Counter(secrets).most_common(1)[0][0]
 

@@ -94,7 +94,7 @@ def read_ingress(cursor: Cursor, namespace: str, path_type: str) -> Ingress | No
     class_name = spec["ingressClassName"].text() if spec["ingressClassName"] else annotations.get(CLASS_ANNOTATION)
     name, default = meta["name"].text(check_name), reader.default(spec)
     rules, tls = [reader.rule(each) for each in spec["rules"].items()], [_tls(each) for each in spec["tls"].items()]
-    if default is None and not spec["rules"].value:
+    if not any(spec[key] for key in ("backend", "defaultBackend", "rules")) or spec["rules"].value == []:
         spec.fault(f"needs rules or {reader.default_key}: it says nothing now")
     if name is None:
         return None
@@ -123,7 +123,10 @@ class _Reader:
         return "backend" if self.former else "defaultBackend"
 
     def default(self, spec: Cursor) -> Entry | None:
-        spec.mapping(("ingressClassName", self.default_key, "rules", "tls"))
+        other = "defaultBackend" if self.former else "backend"
+        if spec[other]:
+            spec[other].fault(f"is called {self.default_key} in this version of the API")
+        spec.mapping(("ingressClassName", "backend", "defaultBackend", "rules", "tls"))
         cursor = spec[self.default_key]
         return Entry("/", "Prefix", self.backend(cursor), cursor.at) if cursor else None
 
