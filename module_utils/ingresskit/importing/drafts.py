@@ -125,20 +125,19 @@ def join(drafts: Sequence[Draft]) -> list[Draft]:
     """Drafts that have to be one app made one: those that share a host, and what one app was rendered as."""
     mains = {(one.ingress.namespace, one.name) for one in drafts}
     joined: list[Draft] = []
+    places: dict[tuple[str, str, str], list[int]] = {}  # what a draft could share with another -> who has it
     for one in drafts:
-        index = next((i for i, other in enumerate(joined) if _belong(other, one, mains) and _fit(other, one)), None)
-        if index is None:
-            joined.append(one)
+        app, ours = one.rendered_for(mains), one.ingress.namespace
+        shares = [(ours, "host", host) for host in one.hosts] + ([(ours, "app", app)] if app else [])
+        candidates = sorted({index for share in shares for index in places.get(share, ())})
+        index = next((index for index in candidates if _fit(joined[index], one)), len(joined))
+        if index < len(joined):
+            joined[index] = _joined(joined[index], one, app)
         else:
-            joined[index] = _joined(joined[index], one, one.rendered_for(mains))
+            joined.append(one)
+        for share in shares:
+            places.setdefault(share, []).append(index)
     return joined
-
-
-def _belong(one: Draft, other: Draft, mains: Container[tuple[str, str]]) -> bool:
-    app = one.rendered_for(mains)
-    rendered = app is not None and app == other.rendered_for(mains)
-    shared = one.hosts.keys() & other.hosts.keys()
-    return one.ingress.namespace == other.ingress.namespace and bool(rendered or shared)
 
 
 def _fit(one: Draft, other: Draft) -> bool:

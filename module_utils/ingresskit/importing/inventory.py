@@ -5,7 +5,8 @@ from __future__ import annotations
 import re
 import textwrap
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Container, Iterable, Iterator, Sequence
+from itertools import chain, count
 from typing import Any
 
 import yaml
@@ -48,12 +49,15 @@ def to_text(inventory: dict[str, Any], losses: Sequence[Loss], about: Sequence[s
     return "\n".join(comments) + f"\n---\n{body}"
 
 
-def _free_name(draft: Draft, taken: Iterable[str]) -> str:
+def _free_name(draft: Draft, taken: Container[str]) -> str:
     """The Ingress's name as a DNS label that no other app has."""
     plain = re.sub(r"[^a-z0-9-]+", "-", draft.name)[:_NAME].strip("-")
-    names = [plain, f"{plain}-{draft.ingress.namespace}"[:_NAME].strip("-")]
-    names += [f"{plain[: _NAME - 4]}-{number}" for number in range(2, 1000)]
+    names = chain([plain, f"{plain}-{draft.ingress.namespace}"[:_NAME].strip("-")], _numbered(plain))
     return next(name for name in names if name not in taken)
+
+
+def _numbered(name: str) -> Iterator[str]:
+    return (f"{name[: _NAME - 6]}-{number}" for number in count(2))
 
 
 def _app(name: str, draft: Draft) -> dict[str, Any]:
