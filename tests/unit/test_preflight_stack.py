@@ -43,6 +43,10 @@ def host(rules: str, more: str = "") -> str:
     return f"ingress_apps: {{a: {{hosts: {{h.example: {rules}}}{more}}}}}"
 
 
+def secret(content: str) -> str:
+    return f"ingress_extra_objects: [{{apiVersion: v1, kind: Secret, metadata: {{name: x}}, {content}}}]"
+
+
 HOST = 'ingress_apps.a.hosts."h.example"'
 ROWS = {
     "a host in two apps": Row(
@@ -158,6 +162,17 @@ ROWS = {
         "ingress_extra_objects: [{apiVersion: v1, kind: List, metadata: {name: x}, items: []}]",
         "ingress_extra_objects: [{apiVersion: example.com/v1, kind: AllowList, metadata: {name: x}}]",
         "ingress_extra_objects[0]", "give its items one by one",
+    ),
+    "a Secret in plain text": Row(
+        secret("data: {a: 'not base64!'}"), secret("data: {a: 'bm90 YmFz'}, stringData: {a: 'not base64!'}"),
+        'ingress_extra_objects[0].data."a"', "is not base64: plain text goes to stringData",
+    ),
+    "a Secret of numbers": Row(
+        secret("stringData: {a: 1}"), secret("stringData: {a: '1'}"),
+        'ingress_extra_objects[0].stringData."a"', "must be a text: put it in quotes",
+    ),
+    "a Secret of one text": Row(
+        secret("data: text"), secret("data: null"), "ingress_extra_objects[0].data", "must be a mapping of names to texts",
     ),
     "a setting that is a mapping": Row(
         "ingress_controller: {config: {log: {level: DEBUG}}}", "ingress_controller: {config: {log.level: DEBUG, a: 1, b: true, c: null}}",
