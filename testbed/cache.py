@@ -18,7 +18,7 @@ from testbed.console import say
 
 # two threads may want the same artefact: the second waits for the first
 _making: defaultdict[Path, threading.Lock] = defaultdict(threading.Lock)
-IGNORED = {"__pycache__", ".mypy_cache", ".ruff_cache"}
+IGNORED = {"__pycache__", ".mypy_cache", ".pytest_cache", ".ruff_cache"}
 
 
 def key(*inputs: str | Path) -> str:
@@ -41,8 +41,8 @@ def files_below(path: Path) -> dict[str, Path]:
     """The files of a folder by their relative names, sorted, caches left out; a file stands for itself."""
     if path.is_file():
         return {path.name: path}
-    every = sorted(entry for entry in path.rglob("*") if entry.is_file() and not IGNORED & set(entry.parts))
-    return {entry.relative_to(path).as_posix(): entry for entry in every}
+    every = {entry.relative_to(path): entry for entry in sorted(path.rglob("*")) if entry.is_file()}
+    return {name.as_posix(): entry for name, entry in every.items() if not IGNORED & set(name.parts)}
 
 
 def _add(digest: hashlib._Hash, label: str, content: bytes) -> None:

@@ -169,8 +169,8 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="python -m testbed",
         description="The local cluster of ingresskit.",
-        epilog="Environment: INGRESSKIT_CACHE, where what was built is kept; INGRESSKIT_REGISTRY=on|off, instead of asking "
-        "whether images can be pulled; INGRESSKIT_NODE_IMAGE, the image of the nodes.",
+        epilog="Environment: INGRESSKIT_CACHE, where what was built is kept; INGRESSKIT_REGISTRY=on|off, instead of "
+        "asking whether images can be pulled; INGRESSKIT_NODE_IMAGE, the image of the nodes.",
     )
     verbs = parser.add_subparsers(required=True, metavar="VERB")
     for run in (up, load, down, clean, status, env):
