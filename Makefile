@@ -50,11 +50,11 @@ lint: $(READY) ## ruff, mypy, yamllint, ansible-lint, generated files up to date
 
 .PHONY: unit
 unit: $(READY) ## Unit and golden tests: no cluster needed
-	@pytest tests/unit tests/golden
+	@pytest tests/unit tests/golden -n 2
 
 .PHONY: cluster-test
 cluster-test: cluster-images ## Tests on the local cluster
-	@pytest tests/cluster -m "not slow" -n 4
+	@pytest tests/cluster -m "not slow" -n 4 --dist loadfile
 
 .PHONY: cluster-images
 cluster-images: $(READY)
