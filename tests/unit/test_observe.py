@@ -96,6 +96,34 @@ class TestFiles:
         assert facts.now is not None and abs(facts.now - datetime.now(UTC)) < timedelta(minutes=1)
 
 
+TWICE = "ingress_stack_name: a\n\ningress_stack_name: b\n"
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "lines"),
+    [
+        ("hosts.yml", "all: {vars: {ingress_stack_name: a, ingress_stack_name: b}}\n", "1 and 1"),
+        ("inventory.yaml", TWICE, "1 and 3"),
+        ("group_vars/all.yml", TWICE, "1 and 3"),
+        ("group_vars/all/stack.yml", TWICE, "1 and 3"),
+        ("host_vars/kind/stack.yaml", TWICE, "1 and 3"),
+        ("roles/x/defaults/main.yml", TWICE, None),
+        ("group_vars/all/other.yml", "a: 1\na: 2\n", None),
+        ("group_vars/all/vault.yml", "$ANSIBLE_VAULT;1.1;AES256\n3132\n", None),
+        ("group_vars/all/tagged.yml", "ingress_apps: !vault |\n  $ANSIBLE_VAULT;1.1;AES256\n  3132\n", None),
+        ("group_vars/all/broken.yml", "a: [\n", None),
+        ("group_vars/all/binary.yml", b"\xff\xfe", None),
+    ],
+)
+def test_keys_given_twice_in_the_inventorys_files(tmp_path, name, text, lines):
+    path = tmp_path / name
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(text if isinstance(text, bytes) else text.encode())
+    told = [str(problem) for problem in observe.inventory_problems(tmp_path)]
+    expected = f"ingress_stack_name: is given twice ({name}, lines {lines}): the second would silently win; remove one"
+    assert told == ([expected] if lines else [])
+
+
 def test_existing_secrets_are_read_without_their_keys():
     apps = {
         "a": {"tls": {"secret": "good"}, "hosts": {"a.example": "x:80"}},
@@ -223,6 +251,7 @@ def test_a_stack_without_a_ca_gets_one_that_is_kept_once():
     assert facts.authority is not None and api.secrets == {}
     observe.save_authority(api, OWNER, facts)
     kept = api.secrets["ingresskit-edge-ca"]
+    assert (kept["apiVersion"], kept["kind"]) == ("v1", "Secret")
     assert kept["type"] == "kubernetes.io/tls" and kept["metadata"]["namespace"] == "ingresskit-system"
     assert kept["metadata"]["labels"]["ingresskit.io/stack"] == "edge"
     observe.save_authority(api, OWNER, facts)
