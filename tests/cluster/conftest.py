@@ -20,15 +20,16 @@ def kind(request):
 
 
 @pytest.fixture(scope="module")
-def shared(tmp_path_factory):
+def shared(request, tmp_path_factory):
     """A stack that the tests of a module bring to one inventory after another; at the end it is removed."""
-    yield from standing(tmp_path_factory.mktemp("shared"), "ik-site-shared", (31280, 31643))
+    name = request.module.__name__.rpartition("test_")[2]
+    yield from standing(tmp_path_factory.mktemp(name), f"ik-{name}", request.module.PORTS)
 
 
 @pytest.fixture
 def fresh(tmp_path):
     """A stack that is not there yet; whatever a test leaves of it is removed."""
-    yield from standing(tmp_path, "ik-site-fresh", (31281, 31644))
+    yield from standing(tmp_path, "ik-fresh", (31281, 31644))
 
 
 @pytest.fixture(scope="session")
@@ -49,7 +50,8 @@ def foreign():
         return name
 
     yield make
-    kubectl("delete", "namespace", "--ignore-not-found", *made) if made else None
+    if made:
+        kubectl("delete", "namespace", "--ignore-not-found", "--wait=false", *made)
 
 
 def standing(folder, name, ports):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 import sys
 import time
@@ -12,12 +13,13 @@ from pathlib import Path
 
 import yaml
 
-from tests.cluster.double import until
+from tests.cluster.double import ask, obj, until
 
 ROOT = Path(__file__).resolve().parents[2]
 CONTEXT = os.environ.get("INGRESSKIT_CONTEXT", "kind-ingresskit")
 HOSTS = {"ansible_connection": "local", "ansible_python_interpreter": "{{ ansible_playbook_python }}"}
 HOST = "cafe.example.com"
+KEY_TEXT = re.compile(r"BEGIN [A-Z ]*PRIVATE KEY|LS0tLS1")  # PEM, and its base64
 WRITES = {"create", "update", "patch", "delete"}
 
 
@@ -123,6 +125,7 @@ class Site(Project):
 
     name: str = ""
     ports: tuple[int, int] = (0, 0)
+    settled: dict | None = None  # the inventory that the last run brought the cluster to
 
     def inventory(self, kind="nginx", apps=None, **variables):
         """The variables of a stack: two routes of a cafe unless told otherwise."""
@@ -155,8 +158,20 @@ class Site(Project):
 
     def site(self, kind="nginx", apps=None, **variables):
         """Writes the inventory and brings the stack to it."""
-        self.write(self.inventory(kind, apps, **variables))
-        return self.play().passed()
+        inventory = self.inventory(kind, apps, **variables)
+        self.write(inventory)
+        run = self.play().passed()
+        self.settled = inventory
+        return run
+
+    def stand(self, kind="nginx"):
+        """The cafe alone, as a test's beginning: nothing is run where the test before has left it so."""
+        if self.settled != self.inventory(kind):
+            self.site(kind)
+
+    def play(self, *args, **variables):
+        self.settled = None
+        return super().play(*args, **variables)
 
     def clear(self):
         """Leaves nothing behind, whatever a test did: the toolkit removes what is its own, then the rest goes."""
@@ -164,13 +179,14 @@ class Site(Project):
             self.write(self.inventory())
             self.play("playbooks/teardown.yml").passed()
             mine = [name for name in namespaces() if name.startswith(f"{self.name}-")]
-            kubectl("delete", "namespaces", "--ignore-not-found", *mine) if mine else None
+            if mine:
+                kubectl("delete", "namespaces", "--ignore-not-found", "--wait=false", *mine)
             until(lambda: not self.left(), 30)
 
     def left(self):
-        """What of the stack is in the cluster still, wherever."""
-        kinds = "ingressclasses,clusterroles,clusterrolebindings,namespaces"
-        listed = kubectl("get", kinds, "-o", "name").split()
+        """What of the stack is in the cluster still, wherever; a namespace on its way out does not count."""
+        listed = kubectl("get", "ingressclasses,clusterroles,clusterrolebindings", "-o", "name").split()
+        listed += [f"namespace/{name}" for name in namespaces()]
         labelled = kubectl(
             "get", "all,secrets,configmaps,ingresses", "-A", "-l", f"ingresskit.io/stack={self.name}", "-o", "name"
         )
@@ -196,9 +212,39 @@ def create(*objects):
 
 
 def namespaces():
-    return {name.removeprefix("namespace/") for name in kubectl("get", "namespaces", "-o", "name").split()}
+    """Those that are not on their way out."""
+    active = kubectl("get", "namespaces", "-o", "name", "--field-selector", "status.phase=Active")
+    return sorted(name.removeprefix("namespace/") for name in active.split())
 
 
 def secret(namespace, name):
     """A live Secret."""
     return json.loads(kubectl("get", "secret", name, "-n", namespace, "-o", "json"))
+
+
+def config_map(namespace):
+    """Somebody else's object."""
+    return obj("v1", "ConfigMap", "theirs", namespace, data={"kept": "yes"})
+
+
+def theirs(namespace):
+    return kubectl("get", "configmap", "theirs", "-n", namespace, "-o", "jsonpath={.data.kept}")
+
+
+def verdicts(run):
+    """(url with what it should say) -> verdict, of every route asked."""
+    return {f"{route['url']} = {route['expected']}": route["verdict"] for route in run.smoke["routes"]}
+
+
+def proven(run, *urls):
+    """Every route is proven, these among them."""
+    found = verdicts(run)
+    assert set(found.values()) == {"proven"}, run.output
+    for url in urls:
+        assert any(route.startswith(url) for route in found), f"{url} is not in {sorted(found)}"
+    return True
+
+
+def leaf(node, site, host=HOST):
+    """The certificate that is served for a host, DER."""
+    return ask(node, site.ports[1], host, tls=True).certificate
