@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from .engine.snapshot import Snapshot
     from .state.release import Release
 
+INVENTORY_SUFFIXES = ("", ".yml", ".yaml")  # what Ansible reads as YAML
 AUTHORITY = "authority"  # key of the CA's certificate in the release record's extras
 
 
@@ -47,8 +48,10 @@ def local_facts(names: Iterable[str], base_dir: Path) -> Facts:
 def inventory_problems(base_dir: Path) -> list[Problem]:
     """Keys given twice in the inventory's own YAML files: by the time Ansible hands us its variables one is lost."""
     found = []
-    for pattern in ("*.y*ml", "group_vars/**/*.y*ml", "host_vars/**/*.y*ml"):
+    for pattern in ("*", "group_vars/**/*", "host_vars/**/*"):
         for path in sorted(base_dir.glob(pattern)):
+            if path.suffix not in INVENTORY_SUFFIXES or not path.is_file():
+                continue
             with suppress(OSError, UnicodeDecodeError):
                 found += duplicate_keys(path.read_text(encoding="utf-8"), path.relative_to(base_dir).as_posix())
     return found
