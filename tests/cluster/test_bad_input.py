@@ -12,6 +12,7 @@ import yaml
 from tests.cluster.double import make_pair
 from tests.cluster.playbook import HOST, HOSTS, Project
 
+pytestmark = pytest.mark.timeout(300)
 AT_HOST = f'ingress_apps.cafe.hosts."{HOST}"'
 CAFE, OTHER = make_pair(HOST), make_pair(HOST)
 STRANGER = make_pair("shop.example.com")

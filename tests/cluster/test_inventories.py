@@ -4,6 +4,8 @@ import json
 import ssl
 from pathlib import Path
 
+import pytest
+
 from tests.cluster.double import ask, make_pair, tls_secret, until
 from tests.cluster.playbook import (
     HOST,
@@ -17,6 +19,7 @@ from tests.cluster.playbook import (
     verdicts,
 )
 
+pytestmark = pytest.mark.timeout(300)
 PORTS = (31283, 31646)
 
 

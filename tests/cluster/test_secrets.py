@@ -19,6 +19,7 @@ from tests.cluster.conftest import standing
 from tests.cluster.double import make_pair
 from tests.cluster.playbook import HOST, HOSTS, kubectl, secret
 
+pytestmark = pytest.mark.timeout(300)
 MARK = f"canary-{uuid.uuid4().hex}"
 CERT, KEY = (text.decode() for text in make_pair("*.example.com"))
 PEM, KEY = KEY, f"{MARK}\n{KEY}"  # text before a PEM block is allowed: it shows where the key went as a whole

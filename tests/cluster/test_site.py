@@ -5,6 +5,8 @@ import re
 import shlex
 import subprocess
 
+import pytest
+
 from tests.cluster.double import ask, until
 from tests.cluster.playbook import (
     HOST,
@@ -18,6 +20,7 @@ from tests.cluster.playbook import (
     theirs,
 )
 
+pytestmark = pytest.mark.timeout(300)
 PORTS = (31280, 31643)
 PAGE = "<h1>not on the menu</h1>"
 
