@@ -1,10 +1,25 @@
 """Fixtures of the tests that run the playbooks."""
 
+import fcntl
 import json
+import tempfile
+from pathlib import Path
 
 import pytest
 
 from tests.cluster.playbook import Project, Site, kubectl
+
+
+def pytest_configure(config):
+    """These tests have fixed names and ports: of two runs on one machine the second waits until the first is over."""
+    if hasattr(config, "workerinput"):  # of a run that holds the lock
+        return
+    config.cluster_lock = (Path(tempfile.gettempdir()) / "ingresskit-cluster-tests.lock").open("w")
+    try:
+        fcntl.flock(config.cluster_lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        print("another run of the cluster tests is under way: waiting for it")
+        fcntl.flock(config.cluster_lock, fcntl.LOCK_EX)
 
 
 @pytest.fixture

@@ -11,6 +11,7 @@ import threading
 import time
 import uuid
 import zipfile
+import zlib
 from pathlib import Path
 
 import pytest
@@ -112,11 +113,13 @@ class Watch:
 
 
 def text_of(content):
-    """A file's content as text; of a zip, as modules travel in, that of its members."""
-    if not zipfile.is_zipfile(io.BytesIO(content)):
-        return content.decode(errors="replace")
-    with zipfile.ZipFile(io.BytesIO(content)) as archive:
-        return "\n".join(archive.read(name).decode(errors="replace") for name in archive.namelist())
+    """A file's content as text; of a zip, as modules travel in, that of its members too."""
+    plain = content.decode(errors="replace")
+    try:
+        with zipfile.ZipFile(io.BytesIO(content)) as archive:
+            return "\n".join([plain, *(archive.read(name).decode(errors="replace") for name in archive.namelist())])
+    except (zipfile.BadZipFile, zlib.error, EOFError):  # no zip, or one that somebody was still writing
+        return plain
 
 
 @contextlib.contextmanager
