@@ -164,7 +164,7 @@ def withdraw(stack: Stack, settings: Settings, part: str = "") -> Outcome:
 
     api, owner = connect_to(stack), owner_of(stack, part)
     record = release.load(api, owner)
-    changes = spare(api, plan_removal(observe(api, owner, record), record))
+    changes = spare(api, plan_removal(observe(api, owner, record, for_removal=True), record))
     changes = preview(api, changes) if settings.check else prune(api, changes, diff=settings.diff, timeout=60)
     raise_errors(changes)
     notes = [] if settings.check else forget(api, owner)

@@ -30,7 +30,7 @@ The order of calls, as the driver makes them:
     report(changed=changes.changed, diff=changes.diff(), msg=changes.summary(), details=changes.messages())
 
     # state: absent
-    changes = spare(api, plan_removal(observe(api, owner, record), record))
+    changes = spare(api, plan_removal(observe(api, owner, record, for_removal=True), record))
     changes = preview(api, changes) if check_mode else prune(api, changes, timeout=60)
     raise_errors(changes)
     notes = forget(api, owner)                                   # not in check mode

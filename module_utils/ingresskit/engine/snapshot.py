@@ -47,13 +47,17 @@ class Snapshot:
         return any(obj and obj["metadata"].get("deletionTimestamp") for obj in (self.live(ref), around))
 
 
-def observe(api: Api, owner: Owner, record: Release | None, *, workers: int = 16) -> Snapshot:
+def observe(
+    api: Api, owner: Owner, record: Release | None, *, workers: int = 16, for_removal: bool = False
+) -> Snapshot:
     """One LIST per kind of the last release (by label, cluster-wide, metadata only, parallel) and one of Namespaces.
 
-    That is all a run needs whose render has no new names; ``complete`` adds the rest once the objects are known."""
-    kinds = (record.kinds if record else set()) - {("v1", "Namespace")}
+    That is all a run needs whose render has no new names; ``complete`` adds the rest once the objects are known.
+    ``for_removal``: nothing is rendered, so where the record is lost all built-in kinds are looked through."""
+    unrecorded = set(BUILTIN) if for_removal else set()
+    kinds = (record.kinds if record else unrecorded) - {("v1", "Namespace")}
     jobs: list[Callable[[], list[Object] | None]] = [partial(_namespaces, api)]
-    jobs += [partial(_labelled, api, owner, kind) for kind in sorted(kinds)]
+    jobs += [partial(_labelled if record else _visible, api, owner, kind) for kind in sorted(kinds)]
     spaces, *lists = together(jobs, workers)
     seen = Snapshot(owner, namespaces=None if spaces is None else {obj["metadata"]["name"]: obj for obj in spaces})
     return _with(seen, [spaces or [], *(items or [] for items in lists)], kinds)
@@ -93,6 +97,14 @@ def _labelled(api: Api, owner: Owner, kind: Kind) -> list[Object]:
     try:
         return api.list_metadata(api.resource(*kind), selector=owner.selector).items
     except (NotFound, UnknownKind):
+        return []
+
+
+def _visible(api: Api, owner: Owner, kind: Kind) -> list[Object]:
+    """The same for a kind of which the stack may well have nothing: none where it may not be listed."""
+    try:
+        return _labelled(api, owner, kind)
+    except Forbidden:
         return []
 
 
