@@ -22,6 +22,11 @@ def pytest_configure(config):
         fcntl.flock(config.cluster_lock, fcntl.LOCK_EX)
 
 
+def pytest_unconfigure(config):
+    if hasattr(config, "cluster_lock"):
+        config.cluster_lock.close()
+
+
 @pytest.fixture
 def project(tmp_path):
     """A user's folder with no inventory in it yet."""
