@@ -232,7 +232,7 @@ class Cluster:
         meta = one["metadata"]
         selector = f"involvedObject.name={meta['name']},involvedObject.kind={one['kind']}"
         items = self.list(f"/api/v1/namespaces/{meta['namespace']}/events?fieldSelector={selector}")
-        items.sort(key=lambda event: (event["lastTimestamp"], event["metadata"]["name"]))
+        items.sort(key=lambda event: (event["lastTimestamp"] or event["eventTime"], event["metadata"]["name"]))
         return [(event["reason"], event["message"], event["type"]) for event in items]
 
     def run(self, namespace, pod, script):
