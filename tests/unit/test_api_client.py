@@ -150,10 +150,38 @@ def test_what_cannot_pass_is_not_retried(server, answer):
 
 def test_a_500_that_stays_ends_before_the_deadline(server, monkeypatch):
     monkeypatch.setattr("module_utils.ingresskit.api.transport.random.uniform", lambda *_: 0.0)
-    server.script = [(500, {"message": "failed calling webhook"})] * 20
-    with pytest.raises(ClusterError, match="ConfigMap cafe/page: failed calling webhook"):
+    server.script = [(500, {"message": "no leader"})] * 20
+    with pytest.raises(ClusterError, match="ConfigMap cafe/page: no leader"):
         client(server, timeout=300).apply(PAGE)
     assert len(server.asked) == 8
+
+
+DOWN = (500, {"message": 'failed calling webhook "a.b": failed to call webhook: no endpoints available'})
+
+
+def test_a_webhook_is_waited_for_until_the_deadline(server, monkeypatch):
+    """Its Pods may be part of the run. A dry run starts none, so there it is given up sooner."""
+    monkeypatch.setattr("module_utils.ingresskit.api.transport.random.uniform", lambda *_: 0.0)
+    server.script = [*[DOWN] * 20, OK]
+    api = client(server, timeout=300)
+    api.apply(PAGE)
+    assert api.calls == {"patch": 21}
+    server.script = [DOWN] * 20
+    with pytest.raises(
+        ClusterError, match=r'^ConfigMap cafe/page: the admission webhook "a\.b" does not answer \(no end'
+    ):
+        api.apply(PAGE, dry_run=True)
+    assert api.calls["dryrun"] == 8
+
+
+def test_edit_and_dry_update(server):
+    server.script = [OK, OK]
+    api = client(server)
+    operations = [{"op": "replace", "path": "/metadata/resourceVersion", "value": "1"}]
+    api.edit(Ref("", "ConfigMap", "cafe", "page"), operations)
+    api.update(PAGE, dry_run=True)
+    assert api.calls == {"patch": 1, "dryrun": 1}
+    assert server.asked[1][2]["dryRun"] == "All"
 
 
 class Renewable(Credentials):

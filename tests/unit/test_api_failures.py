@@ -12,6 +12,7 @@ from module_utils.ingresskit.api.failures import (
     Invalid,
     NotFound,
     Unauthorized,
+    WebhookDown,
     failure,
 )
 
@@ -21,6 +22,7 @@ TYPED = "failed to create typed patch object (cafe/cafe; networking.k8s.io/v1, K
 INVALID = 'Ingress.networking.k8s.io "cafe" is invalid: spec.rules[0].http.paths[0].pathType: Required value'
 MOVED = "the object has been modified"
 WHO = 'User "system:serviceaccount:a:b" cannot'
+NO_POD = 'Post "https://x.y.svc:443/?timeout=10s": no endpoints available for service "x"'
 CASES = [
     (
         403,
@@ -68,6 +70,18 @@ CASES = [
         Invalid,
         'Ingress cafe/cafe: admission webhook "validate.nginx" denied the request: host is taken',
     ),
+    (
+        500,
+        {"message": f'Internal error occurred: failed calling webhook "a.b.c": failed to call webhook: {NO_POD}'},
+        WebhookDown,
+        f'Ingress cafe/cafe: the admission webhook "a.b.c" does not answer ({NO_POD}): see to the Service and the Pods',
+    ),
+    (
+        500,
+        {"message": f"conversion webhook for a.b/v1, Kind=C failed: {NO_POD}"},
+        WebhookDown,
+        f"Ingress cafe/cafe: the conversion webhook for a.b/v1, Kind=C does not answer ({NO_POD}): see to the Service",
+    ),
     (503, {}, ApiError, "Ingress cafe/cafe: the API server answered 503"),
 ]  # fmt: skip
 
@@ -90,12 +104,25 @@ def test_failure(status, body, kind, text):
             "spec: Forbidden: updates to statefulset spec for fields other than ... are forbidden",
             True,
         ),
+        ('PriorityClass "x" is invalid: value: Forbidden: may not be changed in an update.', True),
+        ('StorageClass "x" is invalid: provisioner: Forbidden: updates to provisioner are forbidden.', True),
+        ('Pod "x" is invalid: spec: Forbidden: pod updates may not change fields other than `spec.a`', True),
+        ('ConfigMap "x" is invalid: data: Forbidden: field is immutable when `immutable` is set', True),
         ('Ingress "x" is invalid: spec.rules: Required value', False),
         (f"{TYPED}.immutable: expected boolean, got &value.valueUnstructured{{Value:1}}", False),
     ],
 )
 def test_immutable_fields_are_told_apart(message, immutable):
     assert failure(422, {"message": message}, "x").immutable is immutable
+
+
+def test_long_values_are_left_out():
+    template = '{"Spec":{"Containers":[' + '{"Name":"c","Env":null},' * 20 + "]}}"
+    text = f'Job.batch "x" is invalid: spec.template: Invalid value: {template}: field is immutable'
+    said = str(failure(422, {"message": text}, "Job a/x"))
+    assert said == 'Job a/x: Job.batch "x" is invalid: spec.template: field is immutable'
+    text = 'Pod "x" is invalid: spec: Forbidden: spec is immutable\n  core.PodSpec{\n  ...'
+    assert str(failure(422, {"message": text}, "x")).endswith("spec is immutable")
 
 
 @pytest.mark.parametrize(
@@ -129,5 +156,5 @@ def test_field_conflicts_are_parsed_into_field_manager_and_operation():
     assert error.causes == (
         Cause(".spec.rules", "kubectl-edit", "Update"),
         Cause(".spec.tls", "argocd", "Apply"),
-        Cause(".spec.replicas", "kubectl", "Update"),
+        Cause(".spec.replicas", "kubectl", "Update", "scale"),
     )

@@ -7,7 +7,7 @@ import json
 import math
 import threading
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal, Protocol
 
@@ -82,15 +82,27 @@ class Api(Protocol):
         """As ``list_objects``, but metadata only (PartialObjectMetadataList): no specs and no Secret data come back.
         Items carry apiVersion and kind of the resource."""
 
-    def apply(self, obj: Object, *, force: bool = False, dry_run: bool = False, metadata_only: bool = False) -> Object:
-        """Server-side apply by the field manager ``ingresskit`` with strict field validation; returns the object as it
-        is then (its metadata only, if so asked: a Secret's data does not travel back).
+    def apply(
+        self,
+        obj: Object,
+        *,
+        force: bool = False,
+        dry_run: bool = False,
+        metadata_only: bool = False,
+        manager: str = MANAGER,
+    ) -> Object:
+        """Server-side apply by ``manager`` with strict field validation; returns the object as it is then (its metadata
+        only, if so asked: a Secret's data does not travel back).
         Raises ``FieldConflict``, ``Invalid``, ``NotFound`` (the namespace or kind) among others."""
+
+    def edit(self, ref: Ref, operations: Sequence[Mapping[str, Any]]) -> Object:
+        """A JSON patch (RFC 6902); returns the metadata as it is then. Raises ``Conflict`` where the operations set a
+        metadata.resourceVersion that is no longer the live one."""
 
     def create(self, obj: Object) -> Object:
         """POST; raises ``Conflict`` where the name is taken."""
 
-    def update(self, obj: Object) -> Object:
+    def update(self, obj: Object, *, dry_run: bool = False) -> Object:
         """PUT; raises ``Conflict`` where metadata.resourceVersion is no longer the live one."""
 
     def delete(
@@ -120,6 +132,7 @@ class Api(Protocol):
 _METADATA = "application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1"
 _METADATA_LIST = "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1"
 _DISCOVERY = "application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList"
+_DRY = {"dryRun": "All"}
 _PAGE = 1000  # items; metadata of so many is about 1.5 MB
 _RESTARTS = 3  # of a LIST whose continue token has expired
 
@@ -240,10 +253,18 @@ class KubeApi:
                 return Listing(items, page["metadata"].get("resourceVersion") or "")
             query["continue"] = page["metadata"]["continue"]
 
-    def apply(self, obj: Object, *, force: bool = False, dry_run: bool = False, metadata_only: bool = False) -> Object:
+    def apply(
+        self,
+        obj: Object,
+        *,
+        force: bool = False,
+        dry_run: bool = False,
+        metadata_only: bool = False,
+        manager: str = MANAGER,
+    ) -> Object:
         ref = Ref.of(obj)
         query = {
-            "fieldManager": MANAGER,
+            "fieldManager": manager,
             "force": "true" if force else "false",
             "fieldValidation": "Strict",
         }
@@ -253,11 +274,18 @@ class KubeApi:
                 "PATCH",
                 self._path(ref),
                 str(ref),
-                query | ({"dryRun": "All"} if dry_run else {}),
+                query | (_DRY if dry_run else {}),
                 obj,
                 "application/apply-patch+yaml",  # JSON is YAML
                 _METADATA if metadata_only else "application/json",
             )
+        )
+
+    def edit(self, ref: Ref, operations: Sequence[Mapping[str, Any]]) -> Object:
+        query = {"fieldManager": MANAGER}
+        content_type = "application/json-patch+json"
+        return self._transport.json(
+            Call("patch", "PATCH", self._path(ref), str(ref), query, list(operations), content_type, _METADATA)
         )
 
     def create(self, obj: Object) -> Object:
@@ -265,9 +293,11 @@ class KubeApi:
         path = self.resource(ref.api_version, ref.kind).path(ref.namespace)
         return self._transport.json(Call("create", "POST", path, str(ref), {"fieldManager": MANAGER}, obj))
 
-    def update(self, obj: Object) -> Object:
+    def update(self, obj: Object, *, dry_run: bool = False) -> Object:
         ref = Ref.of(obj)
-        return self._transport.json(Call("update", "PUT", self._path(ref), str(ref), {"fieldManager": MANAGER}, obj))
+        verb = "dryrun" if dry_run else "update"
+        query = {"fieldManager": MANAGER} | (_DRY if dry_run else {})
+        return self._transport.json(Call(verb, "PUT", self._path(ref), str(ref), query, obj))
 
     def delete(
         self, ref: Ref, *, uid: str | None = None, resource_version: str | None = None, dry_run: bool = False

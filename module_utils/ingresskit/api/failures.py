@@ -17,6 +17,7 @@ class Cause:
     field: str  # as structured-merge-diff prints it: .spec.template.spec.containers[name="a"].image
     manager: str
     operation: str  # Update or Apply
+    subresource: str = ""  # through which it was set: "scale"
 
     def __str__(self) -> str:
         return f"{self.field} ({self.manager}, {self.operation})"
@@ -75,6 +76,10 @@ class Invalid(ApiError):
         self.immutable = immutable
 
 
+class WebhookDown(ApiError):
+    """500: an admission webhook that has to be asked does not answer, maybe because its Pods are only just starting."""
+
+
 _UNAUTHORIZED = "ingress_cluster.context: the API server refuses its credentials: log in again or name another context"
 # How a server-side apply names the object before it says what is wrong, and how it prints the value it met.
 _TYPED = re.compile(r"failed to create typed (patch|live) object \([^)]*\): ")
@@ -82,14 +87,27 @@ _VALUE = re.compile(r"&value\.valueUnstructured\{Value:(.*?)\}")
 # The same, and what validation prints, in a Secret: not to be repeated.
 _SECRET_VALUE = re.compile(r"(?<=, got ).*|(?<=Invalid value: ).*?(?=: )", re.DOTALL)
 # What validation says of fields that cannot change (k8s.io/apimachinery/pkg/api/validation and the kinds' own words).
-_IMMUTABLE = re.compile(r"immutable|may not change once set|cannot change roleRef|updates to \w+ spec .*are forbidden")
+_IMMUTABLE = re.compile(
+    r"immutable|may not change once set|cannot change roleRef|may not be changed in an update|"
+    r"updates to .*are forbidden|updates may not change fields"
+)
+# A whole template printed as a value, and what validation prints below its message: more than a reader can use.
+_LONG_VALUE = re.compile(r"Invalid value: \{.{200,}?\}: (?=[a-z])|\n\s+core\.\w+\{.*", re.DOTALL)
+# k8s.io/apiserver: pkg/util/webhook/error.go; k8s.io/apiextensions-apiserver: pkg/apiserver/conversion
+_UNCALLED = re.compile(
+    r'failed calling (?P<name>webhook "[^"]*"): (?:failed to call webhook: )?(?P<why>.*)|'
+    r"(?P<converter>conversion webhook for .*?) failed: (?P<cause>.*)",
+    re.DOTALL,
+)
 # k8s.io/apiserver: responsewriters/errors.go, forbiddenMessage
 _DENIED = re.compile(
     r'User "(?P<user>[^"]*)" cannot (?P<verb>\w+) resource "(?P<resource>[^"]*)" in API group "(?P<group>[^"]*)"'
     r'(?: in the namespace "(?P<namespace>[^"]*)")?'
 )
 # k8s.io/apimachinery: util/managedfields/internal/conflict.go; only Update entries are printed with their version
-_CONFLICT = re.compile(r'conflict with "(?P<manager>[^"]*)"(?: with subresource "[^"]*")?(?P<update> using )?')
+_CONFLICT = re.compile(
+    r'conflict with "(?P<manager>[^"]*)"(?: with subresource "(?P<subresource>[^"]*)")?(?P<update> using )?'
+)
 
 
 def failure(status: int, body: Mapping[str, Any], subject: str) -> ApiError:
@@ -100,10 +118,13 @@ def failure(status: int, body: Mapping[str, Any], subject: str) -> ApiError:
     if status == 409:
         return _conflict(said, body, reason)
     if status in (400, 413, 415, 422) or _TYPED.search(text):
-        said = _VALUE.sub(r"\1", _TYPED.sub("", said))
+        said = _LONG_VALUE.sub("", _VALUE.sub(r"\1", _TYPED.sub("", said)))
         said = _SECRET_VALUE.sub("***", said) if subject.startswith("Secret ") else said
         exists = not _TYPED.search(text)  # the object as such was not even read: a field may be called immutable
         return Invalid(said, status, reason, immutable=exists and bool(_IMMUTABLE.search(text)))
+    uncalled = _UNCALLED.search(text) if status == 500 else None
+    if uncalled:
+        return WebhookDown(_webhook_down(subject, uncalled), status, reason)
     said = {401: _UNAUTHORIZED, 403: _denied(text) or said}.get(status, said)
     kinds = {401: Unauthorized, 403: Forbidden, 404: NotFound, 410: Gone}
     return kinds.get(status, ApiError)(said, status, reason)
@@ -118,6 +139,12 @@ def _denied(text: str) -> str:
     return f'the user "{found["user"]}" may not {found["verb"]} {resource} {where}: grant that by RBAC'
 
 
+def _webhook_down(subject: str, found: re.Match[str]) -> str:
+    who = f"admission {found['name']}" if found["name"] else found["converter"]
+    remedy = "see to the Service and the Pods behind it, or delete its configuration"
+    return f"{subject}: the {who} does not answer ({found['why'] or found['cause']}): {remedy}"
+
+
 def _conflict(said: str, body: Mapping[str, Any], reason: str) -> Conflict:
     causes = (body.get("details") or {}).get("causes") or ()
     taken = tuple(_cause(cause) for cause in causes if cause.get("reason") == "FieldManagerConflict")
@@ -126,5 +153,8 @@ def _conflict(said: str, body: Mapping[str, Any], reason: str) -> Conflict:
 
 def _cause(cause: Mapping[str, Any]) -> Cause:
     found = _CONFLICT.search(cause.get("message") or "")
-    manager = found["manager"] if found else "unknown"
-    return Cause(cause.get("field") or "", manager, "Update" if found and found["update"] else "Apply")
+    field = cause.get("field") or ""
+    if not found:
+        return Cause(field, "unknown", "Apply")
+    operation = "Update" if found["update"] else "Apply"
+    return Cause(field, found["manager"], operation, found["subresource"] or "")

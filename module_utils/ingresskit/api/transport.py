@@ -20,7 +20,7 @@ from urllib3.exceptions import HTTPError, LocationValueError, NewConnectionError
 from ..errors import ClusterError
 from .calls import Call
 from .credentials import KeyPair
-from .failures import ApiError, Unauthorized, Unreachable, failure
+from .failures import ApiError, Unauthorized, Unreachable, WebhookDown, failure
 from .kubeconfig import CONTEXT_KEY, FILE_KEY, Access
 
 CONNECT = 5.0  # seconds to open a connection
@@ -75,7 +75,7 @@ class Transport:
                 renewed = self._renew_credentials()
                 if renewed:
                     continue
-            if not _passing(error, attempt) or attempt == tries or not self._sleep(attempt, pause):
+            if not _passing(error, attempt, call) or attempt == tries or not self._sleep(attempt, pause):
                 raise error
 
     def stream(self, call: Call, timeout: float) -> urllib3.BaseHTTPResponse:
@@ -144,11 +144,13 @@ class Transport:
         )
 
 
-def _passing(error: ApiError, attempt: int) -> bool:
+def _passing(error: ApiError, attempt: int, call: Call) -> bool:
     """Whether trying again may help. Reads, server-side applies, and deletes and updates with preconditions are safe
     to send twice; a create sent twice ends in a 409 that its caller looks into."""
     if isinstance(error, Unreachable) or error.status in _BUSY:
         return True
+    if isinstance(error, WebhookDown):  # its Pods may be part of this very run; a dry run starts none
+        return call.verb != "dryrun" or attempt < _BROKEN_TRIES
     return error.status == 500 and type(error) is ApiError and attempt < _BROKEN_TRIES
 
 
