@@ -34,6 +34,8 @@ if TYPE_CHECKING:
     from .engine.status import Status
     from .state.release import Release
 
+_LAST_WORDS = 10.0  # seconds in which the record of a run that failed or was interrupted is saved
+
 
 @dataclass(frozen=True)
 class Prepared:
@@ -253,6 +255,7 @@ class _Run:
             changes = prune(self.api, changes, diff=self.settings.diff)
             raise_errors(changes)
         except BaseException:  # also Ctrl-C: what was done is on record, and the first error is the one to tell
+            self.api.renew(_LAST_WORDS)
             with suppress(IngresskitError):
                 release.finish(self.api, self.owner, pending, changes, ready=False)
             raise
@@ -266,7 +269,9 @@ class _Run:
         addressed = any(self.dialect.ingress_gets_address(expose) for expose in exposes)
         timeout = self.stack.cluster.timeout
         progress = self.settings.progress
+        self.api.renew(timeout)
         wait(self.api, objects, self.owner, timeout=timeout, ingress_needs_address=addressed, progress=progress)
+        self.api.renew(timeout)  # the wait may have taken all of it
 
     def _extras(self, facts: Facts) -> dict[str, Any]:
         controller = self.stack.controller

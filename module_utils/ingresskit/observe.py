@@ -100,25 +100,33 @@ def save_authority(api: Api, owner: Owner, facts: Facts) -> None:
     """
     if facts.authority is None:
         return
-    kept = _load_authority(api, owner)
-    if kept is not None:
-        if kept.certificate != facts.authority.certificate:
-            raise ConflictError(f"another run has made the CA of the stack {owner.stack} meanwhile: run again")
+    if _is_kept(api, owner, facts.authority):
         return
+    from .api.failures import Conflict
     from .api.resources import MANAGER
     from .engine.ownership import MANAGED_BY, STACK  # not needed without a cluster
 
     labels = {MANAGED_BY: MANAGER, STACK: owner.stack}
     data = {"tls.crt": facts.authority.certificate, "tls.key": facts.authority.key}
-    api.create(
-        {
-            "apiVersion": "v1",
-            "kind": "Secret",
-            "metadata": {"name": owner.ca_name, "namespace": owner.state_namespace, "labels": labels},
-            "type": "kubernetes.io/tls",
-            "data": {key: base64.b64encode(text.encode()).decode() for key, text in data.items()},
-        }
-    )
+    secret = {
+        "apiVersion": "v1",
+        "kind": "Secret",
+        "metadata": {"name": owner.ca_name, "namespace": owner.state_namespace, "labels": labels},
+        "type": "kubernetes.io/tls",
+        "data": {key: base64.b64encode(text.encode()).decode() for key, text in data.items()},
+    }
+    try:
+        api.create(secret)
+    except Conflict:
+        if not _is_kept(api, owner, facts.authority):  # else it was made by ourselves, and the answer was lost
+            raise
+
+
+def _is_kept(api: Api, owner: Owner, authority: KeyPair) -> bool:
+    kept = _load_authority(api, owner)
+    if kept is not None and kept.certificate != authority.certificate:
+        raise ConflictError(f"another run has made the CA of the stack {owner.stack} meanwhile: run again")
+    return kept is not None
 
 
 def _load_authority(api: Api, owner: Owner) -> KeyPair | None:

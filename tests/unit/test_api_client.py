@@ -4,17 +4,21 @@ import json
 import socket
 import threading
 import time
+from datetime import UTC, datetime, timedelta
+from email.utils import format_datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from urllib.parse import parse_qsl, urlsplit
 
 import pytest
 
+from module_utils.ingresskit.api.calling_off import called_off
 from module_utils.ingresskit.api.client import KubeApi
 from module_utils.ingresskit.api.credentials import Credentials, KeyPair
-from module_utils.ingresskit.api.failures import Gone, Invalid, Unauthorized, UnknownKind, Unreachable
+from module_utils.ingresskit.api.failures import Conflict, Gone, Invalid, Unauthorized, UnknownKind, Unreachable
 from module_utils.ingresskit.api.kubeconfig import Access
 from module_utils.ingresskit.api.resources import BUILTIN, Ref, Resource
 from module_utils.ingresskit.api.transport import Transport, _ssl_context
+from module_utils.ingresskit.engine.parallel import each
 from module_utils.ingresskit.errors import ClusterError
 
 PAGE = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "page", "namespace": "cafe"}}
@@ -95,6 +99,7 @@ def client(server, timeout=5.0, **access):
         ([(504, {}), (502, {})], 0),
         ([RESET], 0),
         ([RESET, (429, {}), RESET], 0),
+        ([(409, {"reason": "Conflict", "message": "resourcequotas: the object has been modified"})], 0),
     ],
 )
 def test_passing_faults_are_retried(server, faults, at_least):
@@ -113,6 +118,45 @@ def test_a_stalled_answer_is_retried(server):
     from module_utils.ingresskit.api.calls import Call
 
     assert call_once.json(Call("get", "GET", KIND.path("cafe", "page"), "x"), read=0.1)["kind"] == "ConfigMap"
+
+
+def test_retry_after_may_be_a_date(server):
+    soon = format_datetime(datetime.now(UTC) + timedelta(seconds=2), usegmt=True)  # whole seconds: 1 to 2 from now
+    past = "Wed, 21 Oct 2015 07:28:00 GMT"
+    server.script = [(503, {}, {"Retry-After": past}), (503, {}, {"Retry-After": soon}), OK]
+    started = time.monotonic()
+    client(server).apply(PAGE)
+    assert 0.9 <= time.monotonic() - started < 3
+
+
+def test_the_first_call_outlasts_a_server_that_is_busy(server):
+    server.script = [(503, {})] * 6 + [(200, {"gitVersion": "v1.34.4"})]
+    api = client(server, timeout=60)
+    api.check()
+    assert api.version == "v1.34.4"
+
+
+def test_a_conflict_of_versions_is_told_where_a_version_was_named(server):
+    server.script = [(409, {"reason": "Conflict"})]
+    with pytest.raises(Conflict):
+        client(server).update(PAGE)
+
+
+def test_a_call_that_is_called_off_is_neither_sent_nor_tried_again(server):
+    server.script = [(503, {}, {"Retry-After": "60"})]
+    stop = threading.Event()
+    threading.Timer(0.3, stop.set).start()
+    token = called_off.set(stop)
+    try:
+        started = time.monotonic()
+        with pytest.raises(ClusterError):
+            client(server, timeout=300).apply(PAGE)
+        with pytest.raises(ClusterError, match="called off"):
+            client(server).apply(PAGE)
+    finally:
+        called_off.reset(token)
+    assert time.monotonic() - started < 5
+    assert len(server.asked) == 1
 
 
 @pytest.mark.parametrize("fault", [(503, {}), RESET, (429, {}, {"Retry-After": "60"})])
@@ -206,6 +250,23 @@ def test_a_401_renews_credentials_once(server):
     with pytest.raises(Unauthorized):
         client(server, credentials=credentials).apply(PAGE)
     assert credentials.renewals == 2
+
+
+def test_many_calls_refused_at_once_renew_once(server):
+    credentials = Renewable()
+    barrier = threading.Barrier(4)
+
+    def refuse_the_old(handler, _):
+        new = handler.headers["Authorization"] == "Bearer new"
+        if not new:
+            barrier.wait(5)
+        Server.reply(server, handler, OK if new else (401, {}))
+
+    server.reply, server.script = refuse_the_old, [OK] * 8
+    api = client(server, credentials=credentials)
+    each(lambda _: api.apply(PAGE), range(4), 4)
+    assert credentials.renewals == 1
+    assert len(server.asked) == 8
 
 
 def test_apply_is_a_strict_server_side_apply(server):

@@ -134,6 +134,7 @@ _METADATA_LIST = "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=
 _DISCOVERY = "application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList"
 _DRY = {"dryRun": "All"}
 _PAGE = 1000  # items; metadata of so many is about 1.5 MB
+_HELLOS = 4  # times a cluster is asked at first that gives no answer at all: more likely it is the wrong one
 _RESTARTS = 3  # of a LIST whose continue token has expired
 
 
@@ -165,7 +166,7 @@ class KubeApi:
     def check(self) -> None:
         """One call with a short time-out: is there an API server that takes our credentials?"""
         with contextlib.suppress(Forbidden):  # a hardened cluster: it answers, and knows who we are
-            answer = self._transport.json(Call("get", "GET", "/version", "the cluster"), tries=2, read=10)
+            answer = self._transport.json(Call("get", "GET", "/version", "the cluster"), tries=_HELLOS, read=10)
             self.version = str(answer.get("gitVersion") or "")
 
     @property

@@ -19,6 +19,7 @@ from typing import Any, Protocol, cast
 from ..errors import ClusterError
 
 _REREAD = 60.0  # seconds after which a token file is read again, as client-go does
+_LOGIN = 180.0  # seconds an exec plugin may take: it may have a browser opened
 _SKEW = 30.0  # a token is renewed so long before it expires
 
 
@@ -124,7 +125,11 @@ class ExecPlugin(Credentials):
         program = str(self._base / command) if "/" in command and not Path(command).is_absolute() else command
         args = [program, *map(str, self._config.get("args") or ())]
         try:
-            result = subprocess.run(args, env=self._env(), stdin=subprocess.DEVNULL, capture_output=True, check=False)
+            result = subprocess.run(
+                args, env=self._env(), stdin=subprocess.DEVNULL, capture_output=True, check=False, timeout=_LOGIN
+            )
+        except subprocess.TimeoutExpired as error:
+            raise self._failure(f"did not end within {_LOGIN:.0f} s: run it yourself to see why") from error
         except OSError as error:
             hint = str(self._config.get("installHint") or "install it").strip()
             raise self._failure(f"cannot be started ({error.strerror}): {hint}") from error

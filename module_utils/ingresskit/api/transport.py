@@ -10,6 +10,8 @@ import tempfile
 import threading
 import time
 from collections import Counter
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
 from typing import Any, cast
 from urllib.parse import urlencode, urlsplit
 from urllib.request import getproxies, proxy_bypass
@@ -18,13 +20,15 @@ import urllib3
 from urllib3.exceptions import HTTPError, LocationValueError, NewConnectionError, ProtocolError, SSLError, TimeoutError
 
 from ..errors import ClusterError
+from .calling_off import called_off
 from .calls import Call
 from .credentials import KeyPair
-from .failures import ApiError, Unauthorized, Unreachable, WebhookDown, failure
+from .failures import ApiError, Conflict, Unauthorized, Unreachable, WebhookDown, failure
 from .kubeconfig import CONTEXT_KEY, FILE_KEY, Access
 
 CONNECT = 5.0  # seconds to open a connection
 READ = 35.0  # seconds without a byte: longer than the 30 s an admission webhook may take
+_LAST_READ = 5.0  # the same for a call made when the deadline is near or has passed
 _BUSY = frozenset({429, 502, 503, 504})
 _BROKEN_TRIES = 8  # (some 6 s) a 500 may be a passing failure of a webhook, but is mostly there to stay
 _LONGEST = 5.0  # seconds between two tries, unless the server asks for more
@@ -55,16 +59,20 @@ class Transport:
         self._access, self._workers = access, workers
         self._lock = threading.Lock()
         self._pool = _pool(access, workers)
+        self._renewals = 0  # of the credentials
 
-    def json(self, call: Call, *, tries: int | None = None, read: float = READ) -> dict[str, Any]:
-        """The answer's JSON. Raises an ``ApiError``. ``tries`` limits the retries that otherwise the deadline does."""
+    def json(self, call: Call, *, tries: int | None = None, read: float | None = None) -> dict[str, Any]:
+        """The answer's JSON. Raises an ``ApiError``. ``tries`` limits how often a server that gives no answer at all is
+        asked, which otherwise the deadline does; ``read`` are the seconds of silence that count as no answer."""
         attempt = 0
         renewed = False
         while True:
             attempt += 1
             pause = None
+            known = self._renewals
             try:
-                response = self._once(call, urllib3.Timeout(connect=CONNECT, read=read))
+                patience = min(read or READ, max(self.deadline.left, _LAST_READ))
+                response = self._once(call, urllib3.Timeout(connect=CONNECT, read=patience))
                 if response.status < 300:
                     return cast(dict[str, Any], json.loads(response.data))
                 error: ApiError = failure(response.status, _status(response), call.subject)
@@ -72,10 +80,11 @@ class Transport:
             except (HTTPError, OSError, ValueError) as problem:
                 error = self._unreachable(call, problem)
             if isinstance(error, Unauthorized) and not renewed:
-                renewed = self._renew_credentials()
+                renewed = self._renew_credentials(known)
                 if renewed:
                     continue
-            if not _passing(error, attempt, call) or attempt == tries or not self._sleep(attempt, pause):
+            silent = isinstance(error, Unreachable) and attempt == tries
+            if silent or not _passing(call, error, attempt) or not self._sleep(attempt, pause):
                 raise error
 
     def stream(self, call: Call, timeout: float) -> urllib3.BaseHTTPResponse:
@@ -89,6 +98,8 @@ class Transport:
         return response
 
     def _once(self, call: Call, timeout: urllib3.Timeout, *, preload: bool = True) -> urllib3.BaseHTTPResponse:
+        if called_off.get().is_set():
+            raise ApiError(f"{call.subject}: called off")
         with self._lock:
             self.calls[call.verb] += 1
         headers = {"Accept": call.accept, "User-Agent": "ingresskit", **self._access.headers}
@@ -115,22 +126,25 @@ class Transport:
         with self._lock:  # one renewal at a time
             return self._access.credentials.authorization()
 
-    def _renew_credentials(self) -> bool:
+    def _renew_credentials(self, known: int) -> bool:
+        """Whether there are others than those that were refused; of many calls refused at once one renews them."""
         with self._lock:
-            if not self._access.credentials.renew():
-                return False
-            self._pool = _pool(self._access, self._workers)  # a client certificate may have been renewed
+            if known == self._renewals:
+                if not self._access.credentials.renew():
+                    return False
+                self._pool = _pool(self._access, self._workers)  # a client certificate may have been renewed
+                self._renewals += 1
             return True
 
     def _sleep(self, attempt: int, pause: float | None) -> bool:
-        """Full-jitter backoff, or what the server asked for and a little jitter; False where no time is left."""
+        """Full-jitter backoff, or what the server asked for and a little jitter; False where no time is left or nobody
+        waits for the answer any more."""
         # random is for spreading the load here, not for secrets
         backoff = random.uniform(0, min(_LONGEST, 0.05 * 2**attempt))  # noqa: S311
         wanted = backoff if pause is None else pause + random.uniform(0, 0.2)  # noqa: S311
         if wanted >= self.deadline.left:
             return False
-        time.sleep(wanted)
-        return True
+        return not called_off.get().wait(wanted)
 
     def _unreachable(self, call: Call, problem: Exception) -> ApiError:
         where = f"{self._access.server} ({self._access.origin})"
@@ -144,20 +158,31 @@ class Transport:
         )
 
 
-def _passing(error: ApiError, attempt: int, call: Call) -> bool:
+def _passing(call: Call, error: ApiError, attempt: int) -> bool:
     """Whether trying again may help. Reads, server-side applies, and deletes and updates with preconditions are safe
-    to send twice; a create sent twice ends in a 409 that its caller looks into."""
+    to send twice; a create sent twice ends in a 409 that its caller looks into.
+
+    A server-side apply names no version, so a 409 that is not about fields is that of writers in each other's way: on
+    the object, or on a ResourceQuota that counts it."""
     if isinstance(error, Unreachable) or error.status in _BUSY:
         return True
     if isinstance(error, WebhookDown):  # its Pods may be part of this very run; a dry run starts none
         return call.verb != "dryrun" or attempt < _BROKEN_TRIES
-    return error.status == 500 and type(error) is ApiError and attempt < _BROKEN_TRIES
+    broken = error.status == 500 and type(error) is ApiError
+    overtaken = "apply-patch" in call.content_type and type(error) is Conflict
+    return (broken or overtaken) and attempt < _BROKEN_TRIES
 
 
 def _pause(response: urllib3.BaseHTTPResponse) -> float | None:
-    """Seconds the server asks to wait; the API server only ever sends whole seconds."""
+    """Seconds the server asks to wait. The API server only ever sends whole seconds; a proxy may send a date."""
     value = response.headers.get("Retry-After", "")
-    return float(value) if value.isdigit() else None
+    if value.isdecimal():
+        return float(value)
+    try:
+        moment = parsedate_to_datetime(value)
+    except ValueError:
+        return None
+    return max(0.0, (moment - datetime.now(UTC)).total_seconds()) if moment.tzinfo else None
 
 
 def _status(response: urllib3.BaseHTTPResponse) -> dict[str, Any]:

@@ -111,7 +111,7 @@ def _delete(api: Api, diff: bool, change: Change) -> Change:
                 return replace(change, before=before, done=True)
             except Conflict:
                 now = api.get(change.ref, metadata_only=True)
-                if now is None:
+                if now is None or now["metadata"].get("deletionTimestamp"):  # ours, and its answer was lost
                     return replace(change, before=before, done=True)
                 if now["metadata"]["uid"] != meta["uid"]:
                     return replace(change, action="skipped", reason="somebody else has made it anew meanwhile")

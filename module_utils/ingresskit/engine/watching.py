@@ -18,13 +18,16 @@ if TYPE_CHECKING:
     from ..api.client import Api, Watch
 
 
+_SPAN = 30.0  # seconds a watch is asked to last: one that has silently broken off is noticed when they are over
+
+
 class Watcher:
     """A thread a scope that turns its watch into news on one queue; lists again where a watch breaks."""
 
     def __init__(self, api: Api, owner: Owner) -> None:
         self._api, self._selector = api, owner.selector
         self._news: queue.SimpleQueue[News | ClusterError] = queue.SimpleQueue()
-        self._open: list[Watch] = []
+        self._open: set[Watch] = set()
         self._closed = threading.Event()
 
     def list(self, scope: Scope) -> list[Object]:
@@ -67,14 +70,17 @@ class Watcher:
                 self._relist(scope)
 
     def _follow(self, scope: Scope) -> None:
-        watch = self._api.watch(scope.resource, None, scope.version, self._selector, timeout=300)
-        self._open.append(watch)
-        if self._closed.is_set():
-            watch.close()
-        for event in watch:
-            scope.version = event.object["metadata"]["resourceVersion"]
-            if event.type != "BOOKMARK":
-                self._news.put(News(scope, [event.object], deleted=event.type == "DELETED"))
+        watch = self._api.watch(scope.resource, None, scope.version, self._selector, timeout=_SPAN)
+        self._open.add(watch)
+        try:
+            if self._closed.is_set():
+                watch.close()
+            for event in watch:
+                scope.version = event.object["metadata"]["resourceVersion"]
+                if event.type != "BOOKMARK":
+                    self._news.put(News(scope, [event.object], deleted=event.type == "DELETED"))
+        finally:
+            self._open.discard(watch)
 
     def _relist(self, scope: Scope) -> None:
         if self._closed.is_set():
