@@ -124,7 +124,8 @@ from ..module_utils.ingresskit.shell import INVENTORY_SPEC, IngressModule, outco
 
 
 def work(module: IngressModule) -> dict[str, Any]:
-    from ..module_utils.ingresskit.converge import Settings, converge, remove
+    from ..module_utils.ingresskit.converge import converge, remove
+    from ..module_utils.ingresskit.settings import Settings
 
     settings = Settings(module.base_dir, check=module.check_mode, diff=module.wants_diff)
     act = converge if module.params["state"] == "present" else remove

@@ -1,17 +1,16 @@
 """One run of a stack: the steps in their order, each fed with what the one before it found.
 
-    inventory -> model -> observe -> render -> preflight -> plan -> apply -> wait -> prune -> record
+    inventory -> model -> observe -> render -> preflight -> plan -> transaction (apply, wait, prune, record)
 
 What decides is in the pure packages, what talks to the API server in ``api``, ``engine`` and ``state``.
 """
 
 from __future__ import annotations
 
-import getpass
-import platform
-from collections.abc import Callable, Mapping
-from contextlib import suppress
+from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager, suppress
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -22,19 +21,22 @@ from .facts import Facts
 from .manifests import Object
 from .model.stack import Stack
 from .observe import AUTHORITY, certificate_facts, existing_secrets, inventory_problems, local_facts, save_authority
+from .oracle import identity, probes
 from .parts.subject import Subject, whole
 from .preflight import Finding
+from .render.default_backend import page_of
 from .render.secrets import without_keys
+from .settings import Settings
 
 if TYPE_CHECKING:
     from .api.client import KubeApi
     from .engine.changes import ChangeSet
     from .engine.ownership import Owner
     from .engine.snapshot import Snapshot
-    from .engine.status import Status
-    from .state.release import Release
-
-_LAST_WORDS = 10.0  # seconds in which the record of a run that failed or was interrupted is saved
+    from .oracle.types import Probe
+    from .state.lease import Lock
+    from .state.release import Note, Release
+    from .transaction import Draft
 
 
 @dataclass(frozen=True)
@@ -65,16 +67,7 @@ class Outcome:
     revision: int = 0
     calls: Mapping[str, int] = field(default_factory=dict)
     ca_certificate: str | None = None  # of the stack's CA, where it has issued a certificate of what was brought
-
-
-@dataclass(frozen=True)
-class Settings:
-    """How to run: check mode writes nothing, a diff reads before and after, file names start at ``base_dir``."""
-
-    base_dir: Path = Path()
-    check: bool = False
-    diff: bool = False
-    progress: Callable[[list[Status]], None] | None = None
+    failed_before: Sequence[str] = ()  # routes (``oracle.identity``) that failed before this run wrote anything
 
 
 def prepare(inventory: Mapping[str, Any], base_dir: Path) -> Prepared:
@@ -162,15 +155,44 @@ def withdraw(stack: Stack, settings: Settings, part: str = "") -> Outcome:
     from .engine.plan import plan_removal
     from .engine.prune import forget, prune, spare
     from .engine.snapshot import observe
-    from .state import release
+    from .state import store
 
     api, owner = connect_to(stack), owner_of(stack, part)
-    record = release.load(api, owner)
-    changes = spare(api, plan_removal(observe(api, owner, record, for_removal=True), record))
-    changes = preview(api, changes) if settings.check else prune(api, changes, diff=settings.diff, timeout=60)
-    raise_errors(changes)
-    notes = [] if settings.check else forget(api, owner)
+    record = store.load(api, owner)
+
+    def planned() -> ChangeSet:
+        return spare(api, plan_removal(observe(api, owner, record, for_removal=True), record))
+
+    changes = planned()
+    if settings.check:
+        changes = preview(api, changes)
+        raise_errors(changes)
+        return Outcome(stack, changes, calls=dict(api.calls))
+    if record is None and not changes.changed:
+        return Outcome(stack, changes, notes=forget(api, owner), calls=dict(api.calls))
+    with _locked(api, owner, stack, settings) as lock:
+        now = store.load(api, owner)
+        if _moved(record, now):
+            record, changes = now, planned()
+        changes = prune(api, changes, diff=settings.diff, timeout=60, guard=lock.check)
+        raise_errors(changes)
+        notes = forget(api, owner)
     return Outcome(stack, changes, notes=notes, calls=dict(api.calls))
+
+
+def _locked(api: KubeApi, owner: Owner, stack: Stack, settings: Settings) -> AbstractContextManager[Lock]:
+    """The stack's lock for a ``with`` block; the time for its calls starts when it is held."""
+    from .state import lease
+    from .transaction import who
+
+    wait = stack.ingress_apply.lock_wait
+    api.renew(stack.cluster.timeout + wait)
+    return lease.held(api, owner, who(), wait=wait, say=settings.say)
+
+
+def _moved(planned_with: Release | None, now: Release | None) -> bool:
+    """Whether another run has released since."""
+    return (planned_with and planned_with.resource_version) != (now and now.resource_version)
 
 
 class _Run:
@@ -178,30 +200,51 @@ class _Run:
 
     def __init__(self, prepared: Prepared, api: KubeApi, settings: Settings) -> None:
         self.subject, self.stack, self.dialect = prepared.subject, prepared.stack, prepared.dialect
-        self.findings = prepared.findings
-        self.local = prepared.facts
+        self.prepared, self.findings = prepared, prepared.findings
         self.api, self.settings = api, settings
         self.owner = owner_of(prepared.stack, prepared.subject.part)
         self.apply = prepared.stack.ingress_apply
 
     def converge(self) -> Outcome:
+        from .state import store
+        from .transaction import Transaction
+
+        draft, facts = self._plan(store.load(self.api, self.owner))
+        changes, revision = draft.changes, draft.record.revision if draft.record else 0
+        failed_before: Sequence[str] = ()
+        if self.settings.check:
+            changes = Transaction(self.api, self.owner, self.stack, self.settings).rehearse(draft)
+        elif draft.due:
+            with _locked(self.api, self.owner, self.stack, self.settings) as lock:
+                now = store.load(self.api, self.owner)
+                if _moved(draft.record, now):
+                    draft, facts = self._plan(now)
+                    changes, revision = draft.changes, now.revision if now else 0
+                if draft.due:
+                    failed_before = self._failing(draft)
+                    transaction = Transaction(self.api, self.owner, self.stack, self.settings, lock)
+                    changes, revision = transaction.release(replace(draft, note=self._note(facts)))
+        return Outcome(
+            self.stack,
+            changes,
+            self.findings,
+            revision=revision,
+            calls=dict(self.api.calls),
+            # one made in check mode is not kept
+            ca_certificate=None if self.settings.check else facts.authority_certificate,
+            failed_before=failed_before,
+        )
+
+    def _plan(self, record: Release | None) -> tuple[Draft, Facts]:
         from .engine.plan import plan
         from .engine.prune import spare
-        from .state import release
+        from .transaction import Draft
 
-        record = release.load(self.api, self.owner)
         objects, facts, seen = self._render(record)
         changes = plan(objects, seen, record, force_conflicts=self.apply.force_conflicts)
         changes.raise_conflicts()
-        changes = spare(self.api, changes)
-        revision = record.revision if record else 0
-        if self.settings.check:
-            changes = self._preview(changes, record)
-        elif changes.changed or not _settled(record):
-            changes, revision = self._carry_out(objects, changes, record, facts)
-        ca = None if self.settings.check else facts.authority_certificate  # one made in check mode is not kept
-        calls = dict(self.api.calls)
-        return Outcome(self.stack, changes, self.findings, revision=revision, calls=calls, ca_certificate=ca)
+        ahead = partial(save_authority, self.api, self.owner, facts)
+        return Draft(record, objects, spare(self.api, changes), ahead=ahead), facts
 
     def _render(self, record: Release | None) -> tuple[list[Object], Facts, Snapshot]:
         from .engine.ownership import own
@@ -211,84 +254,49 @@ class _Run:
         seen = observe(self.api, self.owner, record)
         uses = self.subject.certificates
         rehearsal = self.settings.check and bool(self.owner.part)
-        facts = replace(existing_secrets(self.api, uses, self.local), rehearsal=rehearsal)
+        facts = replace(existing_secrets(self.api, uses, self.prepared.facts), rehearsal=rehearsal)
         self.findings = self.subject.check(facts)
         preflight.raise_findings(self.findings)
         facts = certificate_facts(self.api, uses, facts, seen, intact(seen, record), record)
         objects = own(self.subject.render(facts), self.stack.name, self.owner.state_namespace, self.owner.part)
         return objects, facts, complete(self.api, seen, objects, record)
 
-    def _preview(self, changes: ChangeSet, record: Release | None) -> ChangeSet:
-        from .engine.apply import preview, raise_errors
-        from .engine.node_ports import forgive_node_ports
+    def _note(self, facts: Facts) -> Note:
+        """What the release's line in the history says."""
+        from .engine.normalise import digest
+        from .state.release import Note
+        from .transaction import who
 
-        force, recreate = self.apply.force_conflicts, self.apply.recreate
-        changes = preview(self.api, changes, record, force_conflicts=force, recreate=recreate)
-        changes = forgive_node_ports(self.api, changes)
-        raise_errors(changes)
-        return changes
-
-    def _carry_out(
-        self, objects: list[Object], changes: ChangeSet, record: Release | None, facts: Facts
-    ) -> tuple[ChangeSet, int]:
-        from .engine.apply import apply, raise_errors
-        from .engine.node_ports import release_node_ports
-        from .engine.prune import prune
-        from .state import release
-
-        pending = release.begin(self.api, self.owner, record, changes, who=_who(), extras=self._extras(facts))
-        try:
-            save_authority(self.api, self.owner, facts)
-            changes = release_node_ports(self.api, changes, diff=self.settings.diff)
-            raise_errors(changes)
-            changes = apply(
-                self.api,
-                changes,
-                record,
-                diff=self.settings.diff,
-                force_conflicts=self.apply.force_conflicts,
-                recreate=self.apply.recreate,
-                timeout=self.stack.cluster.timeout,
-            )
-            raise_errors(changes)
-            self._wait(objects)
-            changes = prune(self.api, changes, diff=self.settings.diff)
-            raise_errors(changes)
-        except BaseException:  # also Ctrl-C: what was done is on record, and the first error is the one to tell
-            self.api.renew(_LAST_WORDS)
-            with suppress(IngresskitError):
-                release.finish(self.api, self.owner, pending, changes, ready=False)
-            raise
-        release.finish(self.api, self.owner, pending, changes, ready=True)
-        return changes, pending.revision
-
-    def _wait(self, objects: list[Object]) -> None:
-        from .engine.wait import wait
-
-        exposes = self.stack.controller.exposes
-        addressed = any(self.dialect.ingress_gets_address(expose) for expose in exposes)
-        timeout = self.stack.cluster.timeout
-        progress = self.settings.progress
-        self.api.renew(timeout)
-        wait(self.api, objects, self.owner, timeout=timeout, ingress_needs_address=addressed, progress=progress)
-        self.api.renew(timeout)  # the wait may have taken all of it
-
-    def _extras(self, facts: Facts) -> dict[str, Any]:
         controller = self.stack.controller
         extras: dict[str, Any] = {"controller": controller.kind, "version": self.dialect.version(controller)}
         if facts.authority_certificate:
             extras[AUTHORITY] = facts.authority_certificate
-        return extras
+        return Note(
+            who(),
+            digest(self.stack.model_dump(mode="json", exclude_unset=True)),
+            extras,
+            promises=[identity(probe) for probe in self._probes()],
+            addressed=any(self.dialect.ingress_gets_address(expose) for expose in controller.exposes),
+        )
 
+    def _probes(self) -> list[Probe]:
+        """What the smoke test after this run will ask; nothing where there is none."""
+        if self.subject.part or not self.stack.ingress_smoke.enabled:
+            return []
+        return probes(self.stack, self.dialect, page_of(self.stack, self.prepared.facts))
 
-def _settled(record: Release | None) -> bool:
-    """False after a run that failed or was killed: the wait is due again even where nothing is left to write."""
-    return record is not None and record.result == "deployed"
+    def _failing(self, draft: Draft) -> list[str]:
+        """Of what the release before promised, what does not hold even before this run has written anything: that is
+        not the new release's doing. Asked once, without patience."""
+        record, smoke = draft.record, self.stack.ingress_smoke
+        if record is None or not draft.changes.changed or smoke.on_failure == "keep" or not self._probes():
+            return []
+        from .smoke import ask
+        from .state import store
 
-
-def _who() -> str:
-    try:
-        user = getpass.getuser()
-    except (KeyError, OSError):
-        user = "unknown"
-    return f"{user}@{platform.node()}"
+        with suppress(IngresskitError):  # the controller is not reached at all: it may be a new one
+            results = ask(self.prepared, self.api, record, wait=0)[0].results
+            failing = [identity(result.probe) for result in results if not result.ok]
+            promised = set(store.promises(self.api, self.owner, record)) if failing else set()
+            return [each for each in failing if each in promised]
+        return []

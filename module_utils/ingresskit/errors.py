@@ -39,3 +39,7 @@ class ConflictError(IngresskitError):
 
 class WaitError(IngresskitError):
     """What was applied did not become ready; the text tells which objects and why."""
+
+
+class ReleaseError(IngresskitError):
+    """A release failed; the text tells why, and what became of it."""

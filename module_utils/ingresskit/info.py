@@ -16,11 +16,11 @@ from .observe import AUTHORITY
 def info(inventory: Mapping[str, Any]) -> dict[str, Any]:
     """Release record, address and CA of a stack. Raises InventoryError or ClusterError."""
     from .api.exposure import find_target  # not needed to load the module
-    from .state import release
+    from .state import store
 
     stack = model.load(inventory)
     api = connect_to(stack)
-    record = release.load(api, owner_of(stack))
+    record = store.load(api, owner_of(stack))
     if record is None:
         return {"installed": False}
     dialect, expose = controller_for(stack.controller), stack.controller.exposes[0]

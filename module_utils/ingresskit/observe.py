@@ -10,18 +10,20 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from .api.resources import Ref
+from .api.resources import Object, Ref
 from .errors import ClusterError, ConflictError, Problem
 from .facts import ExistingSecret, Facts, KeyPair, KnownCertificate
 from .model.certificates import CertificateUse
 from .model.duplicates import duplicate_keys
 from .render.secrets import INPUTS, NOT_AFTER, to_issue
+from .state.release import UNKNOWN, content_of
 
 if TYPE_CHECKING:
     from .api.client import Api
     from .engine.ownership import Owner
     from .engine.snapshot import Snapshot
     from .state.release import Release
+    from .state.store import Past
 
 INVENTORY_SUFFIXES = ("", ".yml", ".yaml")  # what Ansible reads as YAML
 AUTHORITY = "authority"  # key of the CA's certificate in the release record's extras
@@ -127,6 +129,37 @@ def _is_kept(api: Api, owner: Owner, authority: KeyPair) -> bool:
     if kept is not None and kept.certificate != authority.certificate:
         raise ConflictError(f"another run has made the CA of the stack {owner.stack} meanwhile: run again")
     return kept is not None
+
+
+def with_certificates_in_place(api: Api, past: Past, seen: Snapshot, record: Release) -> list[Object]:
+    """The objects of a past revision; but a certificate that has been renewed since then stays as it is, and so does a
+    Secret whose content is not kept. Reads only the Secrets that differ. Raises ClusterError where one is gone."""
+    return [_in_place(api, obj, past, seen, record) for obj in past.objects]
+
+
+def _in_place(api: Api, obj: Object, past: Past, seen: Snapshot, record: Release) -> Object:
+    ref = Ref.of(obj)
+    changed = obj["kind"] == "Secret" and content_of(obj, record) != record.objects.get(ref, UNKNOWN).content
+    if not changed and ref not in past.unknown:
+        return obj
+    live = api.get(ref) if ref in seen.owned else None
+    if ref in past.unknown:
+        if live is None:
+            number = past.line.number
+            raise ClusterError(f"{ref}: its content in revision {number} is not kept, and it is gone: create it")
+        return obj | {"data": live["data"]}
+    return obj | {"data": live["data"]} if live and _renewed(live, obj) else obj
+
+
+def _renewed(live: Object, former: Object) -> bool:
+    """Whether the certificate in place does what the former one did: it covers the same names and ends no sooner."""
+    from . import tls
+
+    try:
+        now, before = tls.inspect(_text(live, "tls.crt")), tls.inspect(_text(former, "tls.crt"))
+    except ValueError:  # not a certificate at all
+        return False
+    return now.not_after >= before.not_after and all(tls.covers(now.sans, name) for name in before.sans)
 
 
 def _load_authority(api: Api, owner: Owner) -> KeyPair | None:

@@ -147,8 +147,9 @@ class Part(Protocol):
 
 def part_result(module: IngressModule, part: Part) -> dict[str, Any]:
     """Brings or removes one part of a stack; faults and findings are told in the module's parameters."""
-    from .converge import Settings, bring, withdraw  # needs the libraries, whose absence ``run`` tells
+    from .converge import bring, withdraw  # needs the libraries, whose absence ``run`` tells
     from .parts.params import faults_in_parameters, told
+    from .settings import Settings
 
     settings = Settings(module.base_dir, check=module.check_mode, diff=module.wants_diff)
     with faults_in_parameters():

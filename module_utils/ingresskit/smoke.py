@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from .controllers import IngressController
-from .converge import connect_to, owner_of, prepare
+from .converge import Prepared, connect_to, owner_of, prepare
 from .facts import Facts
 from .model.stack import Stack
 from .observe import AUTHORITY, existing_secrets
@@ -20,6 +20,7 @@ from .render.secrets import uses_of
 
 if TYPE_CHECKING:
     from .api.client import KubeApi
+    from .state.release import Release
 
 
 def smoke(inventory: Mapping[str, Any], base_dir: Path) -> tuple[SmokeReport, str | None]:
@@ -27,23 +28,30 @@ def smoke(inventory: Mapping[str, Any], base_dir: Path) -> tuple[SmokeReport, st
 
     A failed route is in the report, not raised. Raises InventoryError or ClusterError where nothing could be asked.
     """
+    from .state import store  # not needed to load the module
+
+    prepared = prepare(inventory, base_dir)
+    api = connect_to(prepared.stack)
+    record = store.load(api, owner_of(prepared.stack))
+    return ask(prepared, api, record, wait=prepared.stack.ingress_smoke.wait)
+
+
+def ask(prepared: Prepared, api: KubeApi, record: Release | None, *, wait: float) -> tuple[SmokeReport, str | None]:
+    """The same for an inventory that is loaded, with ``wait`` seconds of patience. Raises ClusterError."""
     from .api.exposure import find_target  # not needed to load the module
     from .api.facts import test_doubles
     from .probe import run
     from .probe.tls import days_left
 
-    prepared = prepare(inventory, base_dir)
     stack, dialect = prepared.stack, prepared.dialect
-    api = connect_to(stack)
     facts = existing_secrets(api, prepared.subject.certificates, prepared.facts)
-    ca = trusted(stack, dialect, facts, _authority(api, stack))
+    ca = trusted(stack, dialect, facts, record.extras.get(AUTHORITY) if record else None)
     expose, namespace = stack.controller.exposes[0], dialect.namespace(stack.controller)
     service = dialect.service_name(stack.controller)
     target = find_target(api, type=expose.type, namespace=namespace, service=service, address=expose.address)
     asked = probes(stack, dialect, page_of(stack, facts))
-    settings = stack.ingress_smoke
     begun = time.monotonic()
-    results = run(asked, target, ca_pem=ca, timeout=settings.timeout, wait=settings.wait)
+    results = run(asked, target, ca_pem=ca, timeout=stack.ingress_smoke.timeout, wait=wait)
     selector = ",".join(f"{key}={value}" for key, value in dialect.pod_labels(stack).items())
     report = SmokeReport(
         stack=stack.name,
@@ -77,10 +85,3 @@ def _given(stack: Stack, dialect: IngressController, facts: Facts) -> Iterator[s
             case "secret" | "issuer":
                 secret = facts.secrets.get((use.namespace, use.secret))
                 yield secret.certificate if secret else None
-
-
-def _authority(api: KubeApi, stack: Stack) -> str | None:
-    from .state import release
-
-    record = release.load(api, owner_of(stack))
-    return record.extras.get(AUTHORITY) if record else None

@@ -23,7 +23,8 @@ from module_utils.ingresskit.engine.snapshot import complete, observe
 from module_utils.ingresskit.engine.wait import wait
 from module_utils.ingresskit.errors import ClusterError, ConflictError, IngresskitError, WaitError
 from module_utils.ingresskit.images import ECHO, NGINX
-from module_utils.ingresskit.state import release
+from module_utils.ingresskit.state import store
+from module_utils.ingresskit.state.release import Note
 
 CONTEXT = os.environ.get("INGRESSKIT_CONTEXT", "kind-ingresskit")
 KEY = "a very private key"
@@ -90,7 +91,7 @@ class Stack:
     objects: list = field(default_factory=list)
 
     def planned(self, objects=None, **options):
-        record = release.load(self.api, self.owner)
+        record = store.load(self.api, self.owner)
         seen = observe(self.api, self.owner, record)
         self.intact = intact(seen, record)
         wanted = own(self.objects if objects is None else objects, self.owner.stack, self.owner.state_namespace)
@@ -111,7 +112,7 @@ class Stack:
         record, wanted, changes = self.planned(force_conflicts=force_conflicts)
         if not changes.changed:
             return changes
-        pending = release.begin(self.api, self.owner, record, changes, who="test")
+        pending = store.begin(self.api, self.owner, record, changes, Note("test"))
         ready = False
         try:
             changes = apply(self.api, changes, record, diff=diff, force_conflicts=force_conflicts, **options)
@@ -122,11 +123,11 @@ class Stack:
             raise_errors(changes)
             ready = True
         finally:
-            release.finish(self.api, self.owner, pending, changes, ready=ready)
+            store.finish(self.api, self.owner, pending, changes, ready=ready)
         return changes
 
     def remove(self, timeout=0):
-        record = release.load(self.api, self.owner)
+        record = store.load(self.api, self.owner)
         changes = spare(self.api, plan_removal(observe(self.api, self.owner, record), record))
         changes = prune(self.api, changes, timeout=timeout)
         raise_errors(changes)
@@ -180,7 +181,7 @@ def test_create_then_nothing_to_do_then_remove(stack):
     assert first.summary() == "6 created"
     kinds = [change.ref.kind for change in first]
     assert (kinds[0], kinds[-1]) == ("Namespace", "Ingress")
-    assert release.load(stack.api, stack.owner).result == "deployed"
+    assert store.load(stack.api, stack.owner).result == "deployed"
 
     before, writes = stack.api.calls.copy(), stack.api.writes
     second = stack.run()
@@ -257,7 +258,7 @@ def test_field_that_was_never_ours_is_a_conflict(stack):
     with pytest.raises(ConflictError, match=r"\.data\.new belongs to kubectl-patch"):
         stack.run(objects)
     assert stack.get("ConfigMap", "page")["data"]["new"] == "theirs"
-    assert release.load(stack.api, stack.owner).result == "failed"
+    assert store.load(stack.api, stack.owner).result == "failed"
 
 
 def test_namesake_stops_the_run_before_anything_is_sent(stack):
@@ -385,12 +386,12 @@ def test_interrupted_run_converges(stack, monkeypatch):
         config_map("new", stack.namespace, text="two"),
     ]
     record, _, changes = stack.planned(upgrade)
-    release.begin(stack.api, stack.owner, record, changes)
+    store.begin(stack.api, stack.owner, record, changes, Note())
     monkeypatch.setattr(stack.api, "apply", dying)
     with pytest.raises(Killed):
         apply(stack.api, changes, record, workers=1)
     monkeypatch.undo()
-    pending = release.load(stack.api, stack.owner)
+    pending = store.load(stack.api, stack.owner)
     assert pending.result == "pending"
     assert {ref.name for ref in pending.objects} == {stack.namespace, "page", "new", "gone"}
 
@@ -398,16 +399,16 @@ def test_interrupted_run_converges(stack, monkeypatch):
     assert stack.run([stack.here(), page, gone]).changed
     assert stack.get("ConfigMap", "page")["data"]["text"] == "one"
     assert not stack.exists("ConfigMap", "new")
-    assert release.load(stack.api, stack.owner).result == "deployed"
+    assert store.load(stack.api, stack.owner).result == "deployed"
     assert not stack.run().changed
 
 
 def test_second_run_at_once_is_refused(stack):
     stack.run([stack.here()])
     record, _, changes = stack.planned([stack.here(), config_map("page", stack.namespace, a="b")])
-    release.begin(stack.api, stack.owner, record, changes)
+    store.begin(stack.api, stack.owner, record, changes, Note())
     with pytest.raises(ConflictError, match="another run for the stack"):
-        release.begin(stack.api, stack.owner, record, changes)
+        store.begin(stack.api, stack.owner, record, changes, Note())
 
 
 def test_generated_content_is_kept_without_being_sent(stack):
@@ -458,7 +459,7 @@ def test_invalid_object_is_named_and_later_stages_wait(stack):
         stack.run(objects)
     assert stack.exists("ConfigMap", "page")
     assert not stack.exists("Ingress", "cafe", "networking.k8s.io/v1")
-    assert release.load(stack.api, stack.owner).result == "failed"
+    assert store.load(stack.api, stack.owner).result == "failed"
     objects[1] = service("tea", stack.namespace)
     stack.run(objects)
     assert stack.exists("Ingress", "cafe", "networking.k8s.io/v1")

@@ -9,6 +9,7 @@ import threading
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 from .calls import Call
@@ -123,6 +124,9 @@ class Api(Protocol):
         """Events after ``resource_version``, bookmarks included. The iteration raises ``Gone`` where the version is too
         old (list again), and any other ``ClusterError`` where the stream broke."""
 
+    def now(self) -> datetime:
+        """The time by the API server's clock, to a second."""
+
     def renew(self, timeout: float) -> None:
         """Starts the deadline anew under which calls are retried. A call made after it is still sent, once."""
 
@@ -176,6 +180,9 @@ class KubeApi:
     @property
     def writes(self) -> int:
         return sum(self.calls[verb] for verb in ("create", "update", "patch", "delete"))
+
+    def now(self) -> datetime:
+        return self._transport.now()
 
     def renew(self, timeout: float) -> None:
         self._transport.deadline.renew(timeout)

@@ -10,7 +10,7 @@ import tempfile
 import threading
 import time
 from collections import Counter
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 from typing import Any, cast
 from urllib.parse import urlencode, urlsplit
@@ -60,6 +60,15 @@ class Transport:
         self._lock = threading.Lock()
         self._pool = _pool(access, workers)
         self._renewals = 0  # of the credentials
+        self._heard = ("", 0.0)  # the last answer's Date, and when that was on the monotonic clock
+
+    def now(self) -> datetime:
+        """The server's clock (to a second) as its last answer told it; before any answer, ours."""
+        date, when = self._heard
+        try:
+            return parsedate_to_datetime(date).astimezone(UTC) + timedelta(seconds=time.monotonic() - when)
+        except ValueError:  # a proxy may leave it out
+            return datetime.now(UTC)
 
     def json(self, call: Call, *, tries: int | None = None, read: float | None = None) -> dict[str, Any]:
         """The answer's JSON. Raises an ``ApiError``. ``tries`` limits how often a server that gives no answer at all is
@@ -111,7 +120,7 @@ class Transport:
             headers["Content-Type"] = call.content_type
             body = json.dumps(call.body, separators=(",", ":")).encode()
         url = self._access.server + call.path + (f"?{urlencode(call.query)}" if call.query else "")
-        return self._pool.urlopen(
+        response = self._pool.urlopen(
             call.method,
             url,
             body=body,
@@ -121,6 +130,8 @@ class Transport:
             redirect=False,
             preload_content=preload,
         )
+        self._heard = response.headers.get("Date", ""), time.monotonic()
+        return response
 
     def _authorization(self) -> str | None:
         with self._lock:  # one renewal at a time

@@ -57,17 +57,21 @@ def apply(
     recreate: bool = False,
     timeout: float = 300,
     progress: Callable[[Change], None] | None = None,
+    guard: Callable[[], None] | None = None,
 ) -> ChangeSet:
     """Creates and configures; deletions are left to ``prune``. Returns the change set with outcomes.
 
     Does not raise for an object the API server refuses: its ``error`` is set, the stages after it are not started
     (their changes stay ``done=False``); call ``raise_errors`` after having saved the record.
     ``record``: the release before, which tells drift from conflict. ``timeout``: for CRDs to be established and
-    terminating namesakes to go. ``progress`` is called with every outcome."""
+    terminating namesakes to go. ``progress`` is called with every outcome, ``guard`` before every
+    stage: what it raises ends the run."""
     changes.raise_conflicts()
     sender = _Sender(api, record, diff=diff, force_conflicts=force_conflicts, recreate=recreate, timeout=timeout)
     outcomes: dict[Ref, Change] = {}
     for _, group in groupby(changes.of("created", "configured"), key=lambda change: stage(change.ref)):
+        if guard:
+            guard()
         sent = []
         for outcome in stream(sender.send, group, workers):
             sent.append(outcome)

@@ -18,6 +18,7 @@ APPLYSET_ID = "applyset.kubernetes.io/id"  # label of an ApplySet's parent
 STACK = "ingresskit.io/stack"
 PART = "ingresskit.io/part"
 MANAGED_BY = "app.kubernetes.io/managed-by"
+HISTORY_OF = "ingresskit.io/history-of"  # label of what a release record refers to
 KEEP = "ingresskit.io/keep"  # annotation: "true" is never pruned nor removed
 
 
@@ -54,6 +55,21 @@ class Owner:
     def selector(self) -> str:
         """The label selector that finds everything of the stack."""
         return f"{PART_OF}={self.id}"
+
+    @property
+    def state_labels(self) -> dict[str, str]:
+        """What the stack's own notes in the state namespace carry."""
+        return {MANAGED_BY: MANAGER, STACK: self.stack}
+
+    @property
+    def blob_labels(self) -> dict[str, str]:
+        """What the blobs of the release record carry."""
+        return {HISTORY_OF: self.id, **self.state_labels}
+
+    @property
+    def blob_selector(self) -> str:
+        """The label selector that finds them."""
+        return f"{HISTORY_OF}={self.id}"
 
     @property
     def labels(self) -> dict[str, str]:

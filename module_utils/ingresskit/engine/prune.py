@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from collections import defaultdict
-from collections.abc import Collection, Iterable
+from collections.abc import Callable, Collection, Iterable
 from dataclasses import replace
 from functools import partial
 from itertools import groupby
@@ -43,16 +43,27 @@ def spare(api: Api, changes: ChangeSet, *, workers: int = 16) -> ChangeSet:
     return changes.replaced(_spared(api, changes.of("deleted"), going, workers))
 
 
-def prune(api: Api, changes: ChangeSet, *, workers: int = 16, diff: bool = False, timeout: float = 0) -> ChangeSet:
+def prune(
+    api: Api,
+    changes: ChangeSet,
+    *,
+    workers: int = 16,
+    diff: bool = False,
+    timeout: float = 0,
+    guard: Callable[[], None] | None = None,
+) -> ChangeSet:
     """Carries out the deletions of a plan in reverse order of stages, with uid and resourceVersion preconditions.
 
     A Namespace or CustomResourceDefinition goes only where nothing else lives in it; else it becomes skipped and its
     reason says what does. Outcomes as in ``apply``: errors are kept, not raised, and end the run after their stage.
-    ``timeout``: seconds to wait until deleted Namespaces are gone; 0 does not wait."""
+    ``timeout``: seconds to wait until deleted Namespaces are gone; 0 does not wait. ``guard`` is called before every
+    stage: what it raises ends the run."""
     outcomes: dict[Ref, Change] = {}
     left_to_do = [change for change in changes.of("deleted") if not change.done]
     doomed = sorted(left_to_do, key=lambda change: -stage(change.ref))
     for _, group in groupby(doomed, key=lambda change: stage(change.ref)):
+        if guard:
+            guard()
         todo = list(group)
         spared = _spared(api, todo, set(), workers)
         left = [change for change in todo if change.ref not in spared]
@@ -66,13 +77,20 @@ def prune(api: Api, changes: ChangeSet, *, workers: int = 16, diff: bool = False
 
 
 def forget(api: Api, owner: Owner, *, timeout: float = 0) -> list[str]:
-    """After a stack's removal: deletes its CA Secret, its release record, and the state namespace if it was made by
-    ingresskit and is empty. Returns what it did or kept, a line each; raises ClusterError where it could not.
+    """After a stack's removal: deletes its history, its CA Secret, its release record, and the state namespace if it
+    was made by ingresskit and is empty. Returns what it did or kept, a line each; raises ClusterError where it failed.
     ``timeout``: seconds to wait until that namespace is gone; the next run would wait for it anyway."""
-    changes = prune(api, ChangeSet(tuple(_parents(api, owner))), timeout=timeout)
-    if changes.errors:
-        raise ClusterError("\n".join(changes.errors))
+    for found in (_history(api, owner), _parents(api, owner)):  # the record goes last: it alone names the others
+        changes = prune(api, ChangeSet(tuple(found)), timeout=timeout)
+        if changes.errors:
+            raise ClusterError("\n".join(changes.errors))
     return changes.messages()
+
+
+def _history(api: Api, owner: Owner) -> list[Change]:
+    """The revisions that are kept."""
+    kept = api.list_metadata(_SECRET, owner.state_namespace, owner.blob_selector).items
+    return [Change(Ref.of(obj), "deleted", None, obj) for obj in kept]
 
 
 def _parents(api: Api, owner: Owner) -> list[Change]:

@@ -2,6 +2,6 @@
 
 from __future__ import annotations
 
-from .probes import probes
+from .probes import identity, probes
 
-__all__ = ["probes"]
+__all__ = ["identity", "probes"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import re
 from collections.abc import Iterator
 from dataclasses import replace
@@ -26,6 +27,13 @@ def probes(stack: Stack, dialect: IngressController, page: str | None) -> list[P
     found += _unknown_host(stack, dialect, page)
     found += [_extra(world, index, extra) for index, extra in enumerate(stack.ingress_smoke.extra)]
     return [probe for probe in found if _exposed(stack, probe.request.scheme)]
+
+
+def identity(probe: Probe) -> str:
+    """What is asked and promised, in a line that equals another's where both are the same."""
+    request, promise = probe.request, repr((probe.request.headers, probe.expected))
+    mark = hashlib.sha256(promise.encode()).hexdigest()[:8]
+    return f"{request.method} {request.scheme}://{request.host}{request.path} #{mark}"
 
 
 def _exposed(stack: Stack, scheme: Scheme) -> bool:

@@ -1,0 +1,172 @@
+"""One release as a transaction: written ahead, applied, waited for, pruned, recorded; or returned to the one before."""
+
+from __future__ import annotations
+
+import getpass
+import platform
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
+
+from .api.client import KubeApi
+from .api.failures import Unauthorized, Unreachable
+from .engine.apply import apply, preview, raise_errors
+from .engine.changes import ChangeSet
+from .engine.node_ports import forgive_node_ports, release_node_ports
+from .engine.ownership import Owner
+from .engine.plan import plan
+from .engine.prune import prune, spare
+from .engine.snapshot import complete, observe
+from .engine.wait import wait
+from .errors import IngresskitError, ReleaseError
+from .manifests import Object
+from .model.stack import Stack
+from .observe import AUTHORITY, with_certificates_in_place
+from .settings import Settings
+from .state import store
+from .state.lease import Lock, LockLost
+from .state.release import Note, Release
+
+_OUT_OF_REACH = (Unreachable, Unauthorized, LockLost)  # failures after which nothing can be put back
+_LAST_WORDS = 10.0  # seconds in which the record of a run that failed or was interrupted is saved
+
+
+@dataclass(frozen=True)
+class Draft:
+    """What a run is about to do. ``ahead`` is called once that is on record, before the first object is sent."""
+
+    record: Release | None
+    objects: list[Object] = field(repr=False)
+    changes: ChangeSet
+    note: Note = field(default_factory=Note)
+    ahead: Callable[[], None] = lambda: None
+
+    @property
+    def due(self) -> bool:
+        """Whether there is anything to do: after a run that failed or was killed the wait is due again even where
+        nothing is left to write."""
+        return self.changes.changed or self.record is None or self.record.result != "deployed"
+
+
+class Transaction:
+    """The writes of one run, made under the stack's ``lock``."""
+
+    def __init__(self, api: KubeApi, owner: Owner, stack: Stack, settings: Settings, lock: Lock | None = None) -> None:
+        self.api, self.owner, self.stack, self.settings, self.lock = api, owner, stack, settings, lock
+        self.options = stack.ingress_apply
+        self._changes = ChangeSet()  # as far as they got
+
+    def rehearse(self, draft: Draft) -> ChangeSet:
+        """What the draft would change, by the API server's own dry run. Raises what it would refuse."""
+        force, recreate = self.options.force_conflicts, self.options.recreate
+        changes = preview(self.api, draft.changes, draft.record, force_conflicts=force, recreate=recreate)
+        changes = forgive_node_ports(self.api, changes)
+        raise_errors(changes)
+        return changes
+
+    def release(self, draft: Draft) -> tuple[ChangeSet, int]:
+        """Brings the draft to the cluster; returns what was done, and its revision. A release that fails returns to
+        the last good revision, if it had changed anything and ``ingress_smoke.on_failure`` does not say otherwise.
+
+        Raises the failure, told together with what became of it."""
+        try:
+            return self._carry_out(draft)
+        except _OUT_OF_REACH:
+            raise
+        except IngresskitError as error:
+            touched = any(change.done for change in self._changes.of("created", "configured", "deleted"))
+            if not touched or self.stack.ingress_smoke.on_failure == "keep":
+                raise
+            raise ReleaseError(f"{error}\n{self._put_back(str(error))}") from error
+
+    def _put_back(self, reason: str) -> str:
+        """Returns to the last good revision and tells how that went."""
+        self.api.renew(self.stack.cluster.timeout)
+        record = store.load(self.api, self.owner)
+        good = record.last_good() if record else None
+        if record is None or good is None:
+            return "there is no revision to return to: what was brought is left as it is for you to look at"
+        try:
+            changes, revision = self.restore(record, good.number, reason)
+        except IngresskitError as error:
+            return f"the return to revision {good.number} failed as well: {error}"
+        return f"returned to revision {good.number}: {changes.summary()} (recorded as revision {revision})"
+
+    def restore(self, record: Release, number: int, reason: str = "") -> tuple[ChangeSet, int]:
+        """Brings a revision of the history to the cluster again; returns what was done, and its new number.
+        Raises ClusterError where it is not kept."""
+        draft = self.recalled(record, number, reason)
+        if not draft.due:
+            return draft.changes, record.revision
+        return self._carry_out(draft)
+
+    def recalled(self, record: Release, number: int, reason: str = "") -> Draft:
+        """The draft that brings a revision of the history again; certificates renewed since then stay."""
+        past = store.recall(self.api, self.owner, record, number)
+        seen = observe(self.api, self.owner, record)
+        objects = with_certificates_in_place(self.api, past, seen, record)
+        seen = complete(self.api, seen, objects, record)
+        changes = plan(objects, seen, record, force_conflicts=self.options.force_conflicts)
+        changes.raise_conflicts()
+        extras = dict(past.note.extras or {})
+        extras |= {AUTHORITY: record.extras[AUTHORITY]} if AUTHORITY in record.extras else {}
+        note = replace(past.note, who=who(), extras=extras, restored=number, reason=reason)
+        return Draft(record, objects, spare(self.api, changes), note)
+
+    def _carry_out(self, draft: Draft) -> tuple[ChangeSet, int]:
+        keep = self.options.history
+        self._changes = draft.changes
+        pending = store.begin(self.api, self.owner, draft.record, draft.changes, draft.note)
+        try:
+            draft.ahead()
+            self._send(draft)
+        except BaseException as error:  # also Ctrl-C: what was done is on record, the first error is told
+            reason = draft.note.reason or str(error) or type(error).__name__
+            self.api.renew(_LAST_WORDS)
+            with suppress(IngresskitError):
+                store.finish(self.api, self.owner, pending, self._changes, ready=False, reason=reason, keep=keep)
+            raise
+        store.finish(self.api, self.owner, pending, self._changes, ready=True, keep=keep)
+        return self._changes, pending.revision
+
+    def _send(self, draft: Draft) -> None:
+        """Applies, waits, prunes: ``self._changes`` tells at any moment how far that got."""
+        timeout = self.stack.cluster.timeout
+        self._changes = release_node_ports(self.api, self._changes, diff=self.settings.diff)
+        raise_errors(self._changes)
+        self._changes = apply(
+            self.api,
+            self._changes,
+            draft.record,
+            diff=self.settings.diff,
+            force_conflicts=self.options.force_conflicts,
+            recreate=self.options.recreate,
+            timeout=timeout,
+            guard=self._guard,
+        )
+        raise_errors(self._changes)
+        self.api.renew(timeout)
+        wait(
+            self.api,
+            draft.objects,
+            self.owner,
+            timeout=timeout,
+            ingress_needs_address=draft.note.addressed,
+            progress=self.settings.progress,
+        )
+        self.api.renew(timeout)  # the wait may have taken all of it
+        self._changes = prune(self.api, self._changes, diff=self.settings.diff, guard=self._guard)
+        raise_errors(self._changes)
+
+    def _guard(self) -> None:
+        if self.lock:
+            self.lock.check()
+
+
+def who() -> str:
+    """Who runs this: "user@machine"."""
+    try:
+        user = getpass.getuser()
+    except (KeyError, OSError):
+        user = "unknown"
+    return f"{user}@{platform.node()}"
