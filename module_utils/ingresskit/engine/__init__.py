@@ -4,7 +4,7 @@ The order of calls, as the driver makes them:
 
     api = connect(kubeconfig, context, timeout=300)              # api.client: 1 GET
     owner = Owner(stack_name, state_namespace)                   # engine.ownership
-    record = release.load(api, owner)                            # state.release: 1 GET
+    record = store.load(api, owner)                              # state.store: 1 GET
     seen = observe(api, owner, record)                           # engine.snapshot: 1 LIST per kind
     keep = intact(seen, record)                                  # engine.plan: generated Secrets that may stay
     objects = own(render(stack, facts, keep), stack_name, state_namespace)     # engine.ownership
@@ -16,17 +16,18 @@ The order of calls, as the driver makes them:
         changes = preview(api, changes, record)                  # engine.apply: the server's dry run
         raise_errors(changes)
     elif changes.changed:
-        pending = release.begin(api, owner, record, changes, who=..., extras={...})     # written ahead
-        changes = apply(api, changes, record, diff=...)
-        try:
-            raise_errors(changes)
-            wait(api, objects, owner, timeout=...)               # also where the last result was not "deployed"
-            changes = prune(api, changes, diff=...)
-            raise_errors(changes)
-        except IngresskitError:
-            release.finish(api, owner, pending, changes, ready=False)
-            raise
-        release.finish(api, owner, pending, changes, ready=True)
+        with lease.held(api, owner, who, wait=lock_wait) as lock:    # state.lease; planned again where the record moved
+            pending = store.begin(api, owner, record, changes, Note(...))    # written ahead
+            try:
+                changes = apply(api, changes, record, diff=..., guard=lock.check)
+                raise_errors(changes)
+                wait(api, objects, owner, timeout=...)           # also where the last result was not "deployed"
+                changes = prune(api, changes, diff=..., guard=lock.check)
+                raise_errors(changes)
+            except IngresskitError as error:
+                store.finish(api, owner, pending, changes, ready=False, reason=str(error))
+                raise
+            store.finish(api, owner, pending, changes, ready=True)
     report(changed=changes.changed, diff=changes.diff(), msg=changes.summary(), details=changes.messages())
 
     # state: absent
@@ -36,5 +37,5 @@ The order of calls, as the driver makes them:
     notes = forget(api, owner)                                   # not in check mode
 
 Where the last run was interrupted or failed (``record.result != "deployed"``) a run without changes should still wait,
-and save the record: ``release.begin`` and ``finish`` do that.
+and save the record: ``store.begin`` and ``finish`` do that. ``transaction.py`` is this order as code.
 """
