@@ -238,11 +238,15 @@ class _Run:
     def _plan(self, record: Release | None) -> tuple[Draft, Facts]:
         from .engine.plan import plan
         from .engine.prune import spare
+        from .engine.verify import verify
         from .transaction import Draft
 
         objects, facts, seen = self._render(record)
-        changes = plan(objects, seen, record, force_conflicts=self.apply.force_conflicts)
+        changes = plan(objects, seen, record, force_conflicts=self.apply.force_conflicts, adopt=self.apply.adopt)
         changes.raise_conflicts()
+        if self.apply.verify == "dryrun":
+            force, recreate = self.apply.force_conflicts, self.apply.recreate
+            changes = verify(self.api, changes, record, force_conflicts=force, recreate=recreate)
         ahead = partial(save_authority, self.api, self.owner, facts)
         return Draft(record, objects, spare(self.api, changes), ahead=ahead), facts
 

@@ -10,9 +10,9 @@ from dataclasses import dataclass, field, replace
 
 from .api.client import KubeApi
 from .api.failures import Unauthorized, Unreachable
+from .engine.ahead import delete_ahead, forgive_node_ports
 from .engine.apply import apply, preview, raise_errors
 from .engine.changes import ChangeSet
-from .engine.node_ports import forgive_node_ports, release_node_ports
 from .engine.ownership import Owner
 from .engine.plan import plan
 from .engine.prune import prune, spare
@@ -132,7 +132,7 @@ class Transaction:
     def _send(self, draft: Draft) -> None:
         """Applies, waits, prunes: ``self._changes`` tells at any moment how far that got."""
         timeout = self.stack.cluster.timeout
-        self._changes = release_node_ports(self.api, self._changes, diff=self.settings.diff)
+        self._changes = delete_ahead(self.api, self._changes, diff=self.settings.diff)
         raise_errors(self._changes)
         self._changes = apply(
             self.api,

@@ -52,6 +52,7 @@ def released(*objects, hash=None, result="deployed"):
 
 
 RENAME = "rename it in the inventory, or delete it from the cluster if nobody needs it"
+ADOPT = f"{RENAME}, or set ingress_apply.adopt: true to take it over"
 FORCE = "remove the field there, or set ingress_apply.force_conflicts: true"
 FOREIGN = {"app": "theirs"}
 STRIPPED = {"ingresskit.io/left": "over"}
@@ -82,15 +83,15 @@ ONE = {
     ),
     "namesake": (
         alive(labels=FOREIGN), None, "conflicted",
-        f"exists and is not ours: {RENAME}",
+        f"exists and is not ours: {ADOPT}",
     ),
     "namesake of helm": (
         alive(labels={"app.kubernetes.io/managed-by": "Helm"}), None, "conflicted",
-        f"exists and is not ours (managed by Helm): {RENAME}",
+        f"exists and is not ours (managed by Helm): {ADOPT}",
     ),
     "namesake made in place of ours": (
         alive(PAGE, entry("kubectl", FIELDS, "Update"), labels={}), released(PAGE), "conflicted",
-        f"exists and is not ours: {RENAME}",
+        f"exists and is not ours: {ADOPT}",
     ),
     "of another stack": (
         alive(labels=OTHER_STACK), released(PAGE), "conflicted",

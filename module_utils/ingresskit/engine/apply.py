@@ -3,18 +3,30 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from itertools import groupby
 from typing import TYPE_CHECKING
 
-from ..api.failures import ApiError, FieldConflict, Invalid, NotFound, Unauthorized, UnknownKind, Unreachable
+from ..api.failures import (
+    ApiError,
+    Cause,
+    Conflict,
+    FieldConflict,
+    Invalid,
+    NotFound,
+    Unauthorized,
+    UnknownKind,
+    Unreachable,
+)
 from ..api.resources import Object, Ref
 from ..errors import ClusterError, ConflictError, IngresskitError
 from ..state.release import Release
-from .changes import Change, ChangeSet
+from .adopt import LEGACY, legacies, takeover, without_legacies
+from .changes import Action, Change, ChangeSet
 from .diff import same
 from .fields import ours, paths
+from .handover import HANDOVER, comes_back, hands_over, number_of
 from .normalise import generated
 from .parallel import stream
 from .stages import stage
@@ -25,6 +37,9 @@ if TYPE_CHECKING:
 
 _CRD = "CustomResourceDefinition"
 _SERVED = 10.0  # seconds after which an established CRD is surely served by every API server
+_TRIES = 5  # somebody may write to an object between our read and our write
+# What cannot be made anew without losing what is in it.
+_HOLDING = {"Namespace", "CustomResourceDefinition", "PersistentVolumeClaim", "PersistentVolume"}
 
 
 def preview(
@@ -41,9 +56,23 @@ def preview(
     What the dry run shows to be equal becomes unchanged. Where namespace or kind do not exist yet, after is the
     rendered object. An object that the server refuses has its ``error`` set, see ``raise_errors``."""
     changes.raise_conflicts()
-    sender = _Sender(api, record, diff=True, force_conflicts=force_conflicts, recreate=recreate)
-    outcomes = stream(sender.dry, changes.of("created", "configured", "deleted"), workers)
+    todo = changes.of("created", "configured", "deleted")
+    outcomes = rehearse(api, todo, record, workers=workers, force_conflicts=force_conflicts, recreate=recreate)
     return changes.replaced({change.ref: change for change in outcomes})
+
+
+def rehearse(
+    api: Api,
+    changes: Iterable[Change],
+    record: Release | None,
+    *,
+    workers: int,
+    force_conflicts: bool,
+    recreate: bool,
+) -> Iterator[Change]:
+    """The outcomes of a dry run of these changes, whatever their action; as ``preview`` for a part of a plan."""
+    sender = _Sender(api, record, diff=True, force_conflicts=force_conflicts, recreate=recreate)
+    return stream(sender.dry, changes, workers)
 
 
 def apply(
@@ -117,6 +146,10 @@ class _Sender:
             if change.action == "created" and change.live:
                 gone(self.api, change.live, self.timeout)
             before = self._before(change) if self.diff else None
+            if change.adopt:
+                self._take_over(change)
+            if hands_over(change):
+                self._hand_over(change.ref)
             after = self._apply(change, dry_run=False)
         except IngresskitError as error:
             return self._failed(change, error)
@@ -131,24 +164,30 @@ class _Sender:
         )
 
     def dry(self, change: Change) -> Change:
-        """The same without writing."""
+        """The same without writing. An unchanged object that the server would change becomes configured."""
         try:
             before = self._before(change)
-            after = None if change.action == "deleted" else self._dry_after(change)
+            after = None if change.action == "deleted" else self._dry_after(change, before)
         except IngresskitError as error:
             return self._failed(change, error)
-        untouched = before and after and same(before, after) and ours(before) == ours(after)
-        return replace(
-            change, action="unchanged" if untouched else change.action, before=before, after=after, done=True
-        )
+        if before and after and same(before, after) and ours(before) == ours(after) and not change.adopt:
+            action: Action = "unchanged"
+        else:
+            action = "configured" if change.action == "unchanged" else change.action
+        return replace(change, action=action, before=before, after=after, done=True)
 
-    def _dry_after(self, change: Change) -> Object | None:
+    def _dry_after(self, change: Change, before: Object | None) -> Object | None:
         if change.action == "created" and change.live:  # still terminating: a dry run would show a merge with it
             return change.desired
         try:
-            return self._apply(change, dry_run=True)
+            after = self._apply(change, dry_run=True)
         except (NotFound, UnknownKind):  # the namespace or kind is part of this very run
             return change.desired
+        if change.adopt and legacies(after):  # two steps in one: what is left over goes, and the server's defaults come
+            after = self.api.update(without_legacies(after), dry_run=True)
+        if before and hands_over(change):
+            after["spec"]["replicas"] = before["spec"]["replicas"]
+        return after
 
     def _failed(self, change: Change, error: IngresskitError) -> Change:
         if isinstance(error, Unreachable | Unauthorized):
@@ -165,10 +204,11 @@ class _Sender:
         obj = self._content(change)
         whole = self.diff or dry_run
         try:
-            return self._patch(obj, change, dry_run, whole)
-        except FieldConflict as conflict:
-            self._judge(change.ref, conflict)
-            return self.api.apply(obj, force=True, dry_run=dry_run, metadata_only=not whole)
+            try:
+                return self._patch(obj, change, dry_run, whole)
+            except FieldConflict as conflict:
+                self._judge(change, conflict)
+                return self.api.apply(obj, force=True, dry_run=dry_run, metadata_only=not whole)
         except Invalid as error:
             if not error.immutable:
                 raise
@@ -196,18 +236,52 @@ class _Sender:
             raise ClusterError(f"{change.ref}: deleted by somebody while this run was under way: run again")
         return obj | {"data": live["data"]}
 
-    def _judge(self, ref: Ref, conflict: FieldConflict) -> None:
+    def _take_over(self, change: Change) -> None:
+        """Makes ours what kubectl or helm hold, so that the apply to come removes what of it is not rendered."""
+        live = change.live
+        for _ in range(_TRIES):
+            operations = takeover(live) if live else []
+            if not operations:
+                return
+            try:
+                self.api.edit(change.ref, operations)
+                return
+            except Conflict:
+                live = self.api.get(change.ref, metadata_only=True)
+        raise ClusterError(f"{change.ref}: changed all the time while it was to be taken over: run again")
+
+    def _hand_over(self, ref: Ref) -> None:
+        """Has another manager hold the live number of replicas, which we are about to let go of."""
+        for _ in range(_TRIES):
+            live = self.api.get(ref)
+            if live is None:
+                return
+            try:
+                self.api.apply(number_of(live), manager=HANDOVER, metadata_only=True)
+                return
+            except FieldConflict:  # scaled since it was read: then with the new number
+                continue
+
+    def _judge(self, change: Change, conflict: FieldConflict) -> None:
         """Drift or conflict? A field our last release owned that an Update took is drift, and is taken back."""
         if self.force_conflicts:
             return
-        released = set(paths((self.record.released(ref) if self.record else None) or {}))
-        foreign = [cause for cause in conflict.causes if cause.operation == "Apply" or cause.field not in released]
+        fields = self.record.released(change.ref) if self.record else None
+        released = None if fields is None else set(paths(fields))
+        foreign = [cause for cause in conflict.causes if not _to_be_taken(cause, change, released)]
         if foreign:
             held = ", ".join(f"{cause.field} belongs to {cause.manager}" for cause in foreign)
             remedy = "drop the field here or there, or set ingress_apply.force_conflicts: true"
-            raise ConflictError(f"{ref}: {held}: {remedy}") from conflict
+            if not change.adopt and any(cause.manager in LEGACY for cause in foreign):
+                remedy += ", or ingress_apply.adopt: true to take over what kubectl or helm hold"
+            raise ConflictError(f"{change.ref}: {held}: {remedy}") from conflict
 
     def _recreate(self, obj: Object, change: Change, error: Invalid, dry_run: bool, whole: bool) -> Object:
+        if change.ref.kind in _HOLDING:
+            remedy = (
+                "it is never made anew, as what it holds would be lost: take the change back, or delete it yourself"
+            )
+            raise ApiError(f"{error}: {remedy}", error.status, error.reason) from error
         if not self.recreate:
             remedy = "set ingress_apply.recreate: true to have it deleted and made anew"
             raise ApiError(f"{error}: {remedy}", error.status, error.reason) from error
@@ -218,6 +292,16 @@ class _Sender:
             self.api.delete(change.ref, uid=live["metadata"]["uid"])
             gone(self.api, live, self.timeout)
         return self.api.apply(obj, metadata_only=not whole)
+
+
+def _to_be_taken(cause: Cause, change: Change, released: set[str] | None) -> bool:
+    """Whether a field in conflict may be taken: drift, a number of replicas that comes back, or part of an adoption.
+    ``released``: the fields our last release owned, None where the object was never ours."""
+    if comes_back(cause) or (change.adopt and cause.manager in LEGACY):
+        return True
+    if cause.operation == "Apply":
+        return False
+    return change.adopt if released is None else cause.field in released
 
 
 _CUSTOM = Ref("example.com", "Custom", "", "custom")

@@ -31,6 +31,7 @@ class Change:
     fields: dict[str, Any] | None = field(default=None, repr=False)  # our managedFields after the write
     done: bool = False  # the API server has accepted it (also in a dry run)
     error: str = ""  # why it was not
+    adopt: bool = False  # to be taken over: from outside, or from kubectl or helm who hold fields of it
 
     def __str__(self) -> str:
         outcome = f"not {self.action}: {self.error}" if self.error else self.action

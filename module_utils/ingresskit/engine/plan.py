@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from ..api.resources import Object, Ref
 from ..errors import ClusterError
 from ..state.release import UNKNOWN, Release
+from .adopt import LEGACY, holders, legacies
 from .changes import Change, ChangeSet
-from .fields import losses, ours
+from .fields import Fields, Loss, losses, ours, present
+from .handover import HANDOVER
 from .normalise import INPUTS, digest, fingerprint, generated
 from .ownership import KEEP, MANAGED_BY, PART, PART_OF, STACK
 from .stages import stage
@@ -20,10 +23,27 @@ if TYPE_CHECKING:
 
 # Namespaces every cluster has: never ours, whatever their labels say.
 SYSTEM_NAMESPACES = frozenset({"default", "kube-system", "kube-public", "kube-node-lease"})
+_RENAME = "rename it in the inventory, or delete it from the cluster if nobody needs it"
+_ADOPT = f"{_RENAME}, or set ingress_apply.adopt: true to take it over"
+
+
+@dataclass(frozen=True)
+class _Basis:
+    """What every object is compared with, and by which rules."""
+
+    seen: Snapshot
+    record: Release | None
+    force: bool
+    adopt: bool
 
 
 def plan(
-    objects: Sequence[Object], seen: Snapshot, record: Release | None, *, force_conflicts: bool = False
+    objects: Sequence[Object],
+    seen: Snapshot,
+    record: Release | None,
+    *,
+    force_conflicts: bool = False,
+    adopt: bool = False,
 ) -> ChangeSet:
     """What has to be done so that the cluster holds ``objects`` (normalised, owned: see ``ownership.own``) and nothing
     else of the stack.
@@ -32,6 +52,8 @@ def plan(
     ``reason`` names the manager that took or removed a field of ours by an Update (drift). conflicted: a namesake that
     is not ours, or a field of ours that another Apply manager took (unless ``force_conflicts``). skipped: a Namespace
     that exists and is not ours. deleted: ours, no longer wanted, without the keep annotation.
+    ``adopt``: a namesake that belongs to nobody is configured instead, and so is what is ours where kubectl or helm
+    still hold fields of it; ``Change.adopt`` is set then. Namespaces are never adopted: they would go with the stack.
     Raises ClusterError where ``objects`` is empty (an empty render never prunes) or holds an object twice.
     """
     if not objects:
@@ -40,7 +62,8 @@ def plan(
         )
     wanted = {Ref.of(obj): obj for obj in objects}
     _refuse_twins(objects, wanted)
-    applied = [_change(ref, obj, seen, record, force_conflicts) for ref, obj in wanted.items()]
+    basis = _Basis(seen, record, force_conflicts, adopt)
+    applied = [_change(ref, obj, basis) for ref, obj in wanted.items()]
     applied.sort(key=lambda change: stage(change.ref))
     gone = [ref for ref in _held(seen, record) if ref not in wanted]
     return ChangeSet((*applied, *_removals(gone, seen, record)))
@@ -66,34 +89,50 @@ def _refuse_twins(objects: Iterable[Object], wanted: dict[Ref, Object]) -> None:
         )
 
 
-def _change(ref: Ref, obj: Object, seen: Snapshot, record: Release | None, force: bool) -> Change:
-    live = seen.live(ref)
+def _change(ref: Ref, obj: Object, basis: _Basis) -> Change:
+    live = basis.seen.live(ref)
     if live is None:
         return _complete(Change(ref, "created", obj))
-    if seen.going(ref):
+    if basis.seen.going(ref):
         return _complete(Change(ref, "created", obj, live, "the former one is still being deleted"))
-    if _is_ours(ref, seen, record):
-        return _compared(ref, obj, live, record, force)
+    if _is_ours(ref, basis.seen, basis.record):
+        return _compared(ref, obj, live, basis)
     if ref.kind == "Namespace":
         return Change(ref, "skipped", obj, live, _whose(live))
-    remedy = "rename it in the inventory, or delete it from the cluster if nobody needs it"
-    return Change(ref, "conflicted", obj, live, f"{_whose(live)}: {remedy}")
+    if basis.adopt and not _bound(live):
+        was = f", was managed by {', '.join(holders(live))}" if holders(live) else ""
+        return _complete(Change(ref, "configured", obj, live, f"adopted{was}", adopt=True))
+    return Change(ref, "conflicted", obj, live, f"{_whose(live)}: {_RENAME if _bound(live) else _ADOPT}")
 
 
-def _compared(ref: Ref, obj: Object, live: Object, record: Release | None, force: bool) -> Change:
+def _compared(ref: Ref, obj: Object, live: Object, basis: _Basis) -> Change:
     """The change of an object that is there and ours."""
-    if record and _as_left(ref, live, record) and record.objects[ref].hash == fingerprint(obj) and _labelled(live, obj):
+    record, former = basis.record, legacies(live) if basis.adopt else []
+    as_left = record is not None and _as_left(ref, live, record) and record.objects[ref].hash == fingerprint(obj)
+    if as_left and _labelled(live, obj) and not former:
         return Change(ref, "unchanged", obj, live, done=True)
     released = record.released(ref) if record else None
-    lost = losses(released, live) if released is not None else []
-    rivals = [loss for loss in lost if loss.operation == "Apply"]
-    if rivals and not force:
+    lost = _missed(released, obj, live) if released is not None else []
+    rivals = [loss for loss in lost if loss.operation == "Apply" and loss.manager not in former]
+    if rivals and not basis.force:
         taken = ", ".join(map(str, rivals))
-        remedy = "remove the field there, or set ingress_apply.force_conflicts: true"
-        return Change(ref, "conflicted", obj, live, f"{taken} by server-side apply: {remedy}")
+        return Change(ref, "conflicted", obj, live, f"{taken} by server-side apply: {_remedy(rivals)}")
     if generated(obj) and "data" not in obj and _inputs(obj) != _inputs(live):
         raise ClusterError(f"{ref}: rendered without content although its inputs changed: report this as a bug")
-    return Change(ref, "configured", obj, live, ", ".join(map(str, lost)))
+    told = [f"taken over from {', '.join(former)}"] if former else []
+    return Change(ref, "configured", obj, live, ", ".join([*told, *map(str, lost)]), adopt=bool(former))
+
+
+def _missed(released: Fields, obj: Object, live: Object) -> list[Loss]:
+    """The losses that matter: of fields that are still wanted. What our own handover holds is not lost."""
+    wanted = set(present(released, obj))
+    return [loss for loss in losses(released, live) if loss.field in wanted and loss.manager != HANDOVER]
+
+
+def _remedy(rivals: Iterable[Loss]) -> str:
+    former = sorted({loss.manager for loss in rivals} & LEGACY)
+    adopt = f", or ingress_apply.adopt: true to take over from {', '.join(former)}" if former else ""
+    return f"remove the field there, or set ingress_apply.force_conflicts: true{adopt}"
 
 
 def _complete(change: Change) -> Change:
@@ -140,11 +179,27 @@ def _removal(ref: Ref, seen: Snapshot) -> Change:
     return Change(ref, "deleted", None, live)
 
 
-def _whose(live: Object) -> str:
+def _bound(live: Object) -> bool:
+    """Whether an object belongs to somebody who looks after it: another stack or part, another ApplySet, or an object
+    whose controller would make it anew. Then it cannot be adopted."""
     labels = _labels(live)
+    return STACK in labels or PART_OF in labels or _maker(live) is not None
+
+
+def _maker(live: Object) -> Object | None:
+    owners = live["metadata"].get("ownerReferences") or ()
+    return next((owner for owner in owners if owner.get("controller")), None)
+
+
+def _whose(live: Object) -> str:
+    labels, maker = _labels(live), _maker(live)
     if STACK in labels:
         part = f" (its part {labels[PART]})" if PART in labels else ""
         return f"exists and belongs to the stack {labels[STACK]}{part}"
+    if PART_OF in labels:
+        return f"exists and belongs to another ApplySet ({labels[PART_OF]})"
+    if maker:
+        return f"exists and is made by {maker['kind']} {maker['name']}"
     manager = labels.get(MANAGED_BY)
     return "exists and is not ours" + (f" (managed by {manager})" if manager else "")
 

@@ -24,9 +24,21 @@ class Cluster(Model):
 
 
 class Apply(Model):
-    verify: Literal["fast", "dryrun"] = "fast"
-    force_conflicts: bool = False
-    recreate: bool = False
+    verify: Annotated[
+        Literal["fast", "dryrun"],
+        Field(description="How objects are compared: by hash and managedFields, or by the server's dry run of each."),
+    ] = "fast"
+    force_conflicts: Annotated[bool, Field(description="Take fields that another server-side apply holds.")] = False
+    recreate: Annotated[bool, Field(description="Delete and make anew what differs in a field that cannot change.")] = (
+        False
+    )
+    adopt: Annotated[
+        bool,
+        Field(
+            description="Take over objects of the same name that belong to no stack (never Namespaces), and what "
+            "kubectl apply or helm hold of objects. What was taken over goes when the stack is removed."
+        ),
+    ] = False
     history: Annotated[int, Field(ge=1, le=100)] = 10
     lock_wait: Seconds = 0
 

@@ -53,7 +53,7 @@ def _too_old(controller: Controller, dialect: IngressController) -> Iterator[Fin
 def _stack_keys(stack: Stack) -> Iterator[str]:
     if stack.ingress_hosts:
         yield "ingress_hosts"
-    for key in ("verify", "lock_wait", "history"):
+    for key in ("lock_wait", "history"):
         if getattr(stack.ingress_apply, key) != getattr(Apply(), key):
             yield f"ingress_apply.{key}"
     for name, app in stack.apps.items():

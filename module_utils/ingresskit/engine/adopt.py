@@ -1,0 +1,101 @@
+"""Taking over what kubectl or helm brought before: whose fields become ours, and what of them goes. Pure.
+
+Both leave entries in managedFields that nobody acts on any more and that keep every field alive they once set. As
+k8s.io/client-go/util/csaupgrade does, their fields are made ours, so that our next server-side apply removes those of
+them that are not rendered: the notes of kubectl and helm about themselves among them.
+"""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Mapping
+from typing import Any
+
+from ..api.resources import MANAGER, Object
+from .fields import Entry, Fields, below, element, entries, is_ours, locate, paths
+
+# Field managers that bring whole objects: kubectl apply, create and replace, objects older than managedFields, helm.
+LEGACY = frozenset({"kubectl-client-side-apply", "kubectl-create", "kubectl-replace", "before-first-apply", "helm"})
+# Their notes. The first holds the whole manifest, a Secret's values included.
+_NOTES = (
+    "kubectl.kubernetes.io/last-applied-configuration",
+    "meta.helm.sh/release-name",
+    "meta.helm.sh/release-namespace",
+)
+
+
+def holders(live: Object) -> list[str]:
+    """The managers but us that set fields of an object itself, not of its status."""
+    return sorted({entry["manager"] for entry in entries(live) if not is_ours(entry) and not entry.get("subresource")})
+
+
+def legacies(live: Object) -> list[str]:
+    """Those of them that a takeover ends."""
+    return sorted({entry["manager"] for entry in entries(live) if _is_legacy(entry)})
+
+
+def combined(live: Object) -> Fields:
+    """What is ours or becomes so by a takeover."""
+    return _union(*(entry.get("fieldsV1") or {} for entry in entries(live) if is_ours(entry) or _is_legacy(entry)))
+
+
+def takeover(live: Object) -> list[dict[str, Any]]:
+    """The JSON patch that makes the fields of legacy managers ours and removes their notes; [] where there are none.
+    It holds for this very resourceVersion: for another one the API server answers 409."""
+    if not legacies(live):
+        return []
+    kept = [entry for entry in entries(live) if not is_ours(entry) and not _is_legacy(entry)]
+    version = live["metadata"]["resourceVersion"]
+    annotations = live["metadata"].get("annotations") or {}
+    return [
+        {"op": "replace", "path": "/metadata/managedFields", "value": [*kept, _entry(live)]},
+        {"op": "replace", "path": "/metadata/resourceVersion", "value": version},
+        *(
+            {"op": "remove", "path": f"/metadata/annotations/{note.replace('~', '~0').replace('/', '~1')}"}
+            for note in _NOTES
+            if note in annotations
+        ),
+    ]
+
+
+def without_legacies(after: Object) -> Object:
+    """An object, as a dry run of our apply shows it, without what only legacy managers hold: the state a takeover and
+    that apply would lead to, but for defaults."""
+    kept = {path for entry in entries(after) if not _is_legacy(entry) for path in paths(entry.get("fieldsV1") or {})}
+    held = _union(*(entry.get("fieldsV1") or {} for entry in entries(after) if _is_legacy(entry)))
+    result = copy.deepcopy(after)
+    _remove(held, result, set(paths(held)), kept)
+    for note in _NOTES:
+        (result["metadata"].get("annotations") or {}).pop(note, None)
+    return result
+
+
+def _is_legacy(entry: Entry) -> bool:
+    return entry.get("manager") in LEGACY and not entry.get("subresource")
+
+
+def _entry(live: Object) -> dict[str, Any]:
+    """Our entry with the legacy managers' fields in it; that of the first of them, renamed, where we have none yet."""
+    pattern = next(filter(is_ours, entries(live)), None) or next(filter(_is_legacy, entries(live)))
+    return {**pattern, "manager": MANAGER, "operation": "Apply", "fieldsV1": combined(live)}
+
+
+def _union(*sets: Fields) -> dict[str, Any]:
+    result: dict[str, Any] = {}
+    for fields in sets:
+        for key, inner in fields.items():
+            result[key] = _union(result.get(key, {}), inner)
+    return result
+
+
+def _remove(fields: Mapping[str, Any], value: Any, doomed: set[str], kept: set[str], prefix: str = "") -> None:
+    """Removes what lies at the doomed paths, unless something kept is at it or below."""
+    for key, inner in fields.items():
+        place = locate(key, value)
+        if place is None:
+            continue
+        path = prefix + element(key)
+        if path in doomed and path not in kept and not any(below(other, path) for other in kept):
+            del value[place]
+        else:
+            _remove(inner, value[place], doomed, kept, path)

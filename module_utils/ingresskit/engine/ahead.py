@@ -1,0 +1,79 @@
+"""What has to go before the rest can come: the only deletions that do not wait until what replaces them is ready.
+
+The API server gives a node port to one Service at a time, so when the controller is exchanged the Service that leaves
+makes room for the new one. And an autoscaler that is to go would undo the number of replicas that the inventory names
+again.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from ..api.resources import Object, Ref, split_api_version
+from .changes import Change, ChangeSet
+from .prune import prune
+
+if TYPE_CHECKING:
+    from ..api.client import Api
+
+
+def delete_ahead(api: Api, changes: ChangeSet, *, diff: bool = False) -> ChangeSet:
+    """Deletes those doomed Services whose node ports a Service of this plan claims, and those doomed autoscalers whose
+    workload gets its number from this plan. Returns the plan with outcomes.
+
+    Reads a doomed object only where it may be in the way; no call is made otherwise."""
+    leaving = _port_holders(api, changes) | _scalers(api, changes)
+    if not leaving:
+        return changes
+    gone = prune(api, ChangeSet(tuple(change for change in changes.of("deleted") if change.ref in leaving)), diff=diff)
+    return changes.replaced({change.ref: change for change in gone})
+
+
+def forgive_node_ports(api: Api, changes: ChangeSet) -> ChangeSet:
+    """In check mode: the server's dry run refuses a port that only the real run would have freed. That is no error."""
+    refused = [
+        change for change in changes.of("created", "configured") if change.error and change.ref.kind == "Service"
+    ]
+    if not refused or not _port_holders(api, changes):
+        return changes
+    return changes.replaced({each.ref: replace(each, error="", after=each.desired, done=True) for each in refused})
+
+
+def _doomed(changes: ChangeSet, kind: str) -> list[Change]:
+    return [change for change in changes.of("deleted") if change.ref.kind == kind and not change.done]
+
+
+def _port_holders(api: Api, changes: ChangeSet) -> set[Ref]:
+    """The Services to be deleted that hold a node port which another Service of the plan wants."""
+    wanted = {port for change in changes.of("created", "configured") for port in _node_ports(change.desired)}
+    if not wanted:
+        return set()
+    return {change.ref for change in _doomed(changes, "Service") if wanted & _node_ports(api.get(change.ref))}
+
+
+def _node_ports(service: Object | None) -> set[tuple[str, int]]:
+    if service is None or service.get("kind") != "Service":
+        return set()
+    ports = service.get("spec", {}).get("ports") or []
+    return {(port.get("protocol", "TCP"), port["nodePort"]) for port in ports if port.get("nodePort")}
+
+
+def _scalers(api: Api, changes: ChangeSet) -> set[Ref]:
+    """The autoscalers to be deleted whose workload is about to be given a fixed number of replicas."""
+    numbered = {change.ref for change in changes.of("configured") if _is_numbered(change.desired or {})}
+    near = [change.ref for change in _doomed(changes, "HorizontalPodAutoscaler") if numbered]
+    return {ref for ref in near if _target(api.get(ref)) in numbered}
+
+
+def _is_numbered(obj: Object) -> bool:
+    spec = obj.get("spec")
+    return isinstance(spec, dict) and "replicas" in spec
+
+
+def _target(scaler: Object | None) -> Ref | None:
+    if scaler is None:
+        return None
+    target = scaler["spec"]["scaleTargetRef"]
+    group, version = split_api_version(target.get("apiVersion") or "v1")
+    return Ref(group, target["kind"], scaler["metadata"]["namespace"], target["name"], version)
