@@ -76,7 +76,7 @@ from ..module_utils.ingresskit.shell import INVENTORY_SPEC, IngressModule, run
 def work(module: IngressModule) -> dict[str, Any]:
     from ..module_utils.ingresskit.info import info
 
-    return {"changed": False, **info(module.inventory)}
+    return {"changed": False, **info(module.inventory, module.base_dir)}
 
 
 def main() -> None:

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from . import model, preflight
+from .app_files import read_app_files
 from .controllers import IngressController
 from .errors import IngresskitError, InventoryError
 from .facts import Facts
@@ -72,14 +73,15 @@ class Outcome:
 
 def prepare(inventory: Mapping[str, Any], base_dir: Path) -> Prepared:
     """Model, files and static checks. Raises InventoryError naming every key at fault."""
-    return _prepare(whole(_load(inventory, base_dir)), base_dir)
+    return _prepare(whole(load(inventory, base_dir)), base_dir)
 
 
-def _load(inventory: Mapping[str, Any], base_dir: Path) -> Stack:
+def load(inventory: Mapping[str, Any], base_dir: Path) -> Stack:
+    """The stack of an inventory and of the app files that it names. Raises InventoryError naming every key at fault."""
     twice = inventory_problems(base_dir)
     if twice:
         raise InventoryError(twice)
-    return model.load(inventory)
+    return model.load(inventory, read_app_files(inventory.get("ingress_app_files"), base_dir))
 
 
 def _prepare(subject: Subject, base_dir: Path) -> Prepared:
@@ -98,7 +100,7 @@ def check(inventory: Mapping[str, Any], base_dir: Path, *, cluster: bool) -> lis
 
     Raises InventoryError where the inventory does not hold to the contract at all, ClusterError where none answers.
     """
-    subject = whole(_load(inventory, base_dir))
+    subject = whole(load(inventory, base_dir))
     facts = _local(subject, base_dir)
     if cluster:
         facts = existing_secrets(connect_to(subject.stack), subject.certificates, facts)
@@ -135,7 +137,7 @@ def converge(inventory: Mapping[str, Any], settings: Settings) -> Outcome:
 
     Raises InventoryError (nothing was sent), ConflictError, ClusterError or WaitError.
     """
-    return bring(whole(_load(inventory, settings.base_dir)), settings)
+    return bring(whole(load(inventory, settings.base_dir)), settings)
 
 
 def bring(subject: Subject, settings: Settings) -> Outcome:
@@ -146,7 +148,7 @@ def bring(subject: Subject, settings: Settings) -> Outcome:
 
 def remove(inventory: Mapping[str, Any], settings: Settings) -> Outcome:
     """Deletes everything of the stack and nothing else, its CA and its record last."""
-    return withdraw(model.load(inventory), settings)
+    return withdraw(load(inventory, settings.base_dir), settings)
 
 
 def withdraw(stack: Stack, settings: Settings, part: str = "") -> Outcome:

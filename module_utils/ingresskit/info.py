@@ -4,21 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import asdict
+from pathlib import Path
 from typing import Any
 
-from . import model
 from .controllers import controller_for
-from .converge import connect_to, owner_of
+from .converge import connect_to, load, owner_of
 from .errors import ClusterError
 from .observe import AUTHORITY
 
 
-def info(inventory: Mapping[str, Any]) -> dict[str, Any]:
+def info(inventory: Mapping[str, Any], base_dir: Path) -> dict[str, Any]:
     """Release record, address and CA of a stack. Raises InventoryError or ClusterError."""
     from .api.exposure import find_target  # not needed to load the module
     from .state import store
 
-    stack = model.load(inventory)
+    stack = load(inventory, base_dir)
     api = connect_to(stack)
     record = store.load(api, owner_of(stack))
     if record is None:

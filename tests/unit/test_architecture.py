@@ -87,5 +87,14 @@ def test_arrows(package):
 
 def test_only_the_driver_uses_everything():
     """What is at the root is a value, or one of the few that string the steps together."""
-    drivers = {"converge.py", "transaction.py", "settings.py", "observe.py", "smoke.py", "info.py", "shell.py"}
+    drivers = {
+        "app_files.py",
+        "converge.py",
+        "transaction.py",
+        "settings.py",
+        "observe.py",
+        "smoke.py",
+        "info.py",
+        "shell.py",
+    }
     assert {path.name for path in CORE.glob("*.py")} - {f"{name}.py" for name in VALUES} <= drivers | {"__init__.py"}

@@ -81,6 +81,7 @@ ingress_apps:
   fallback: {default_backend: myweb:8080}
   anyhost: {hosts: {"*": {paths: {/foo: service1:4200}}}}
   canary: {hosts: {c.example.com: {paths: {/: {service: a, port: 80, options: {canary: {backend: b:80, weight: 10}}}}}}}
+ingress_app_files: [apps/]
 ingress_hosts: {shared.example.com: {namespace: edge, tls: {secret: s}, options: {ssl_redirect: false}}}
 ingress_extra_objects: [{apiVersion: v1, kind: ConfigMap, metadata: {name: a, namespace: b}}]
 ingress_smoke:

@@ -133,7 +133,7 @@ def set_options(options: Options) -> list[str]:
 def option_levels(stack: Stack) -> Iterator[tuple[str, Options, bool]]:
     """(inventory path, options, is it a path's own) wherever the inventory sets options."""
     for name, app in stack.apps.items():
-        at = f"ingress_apps.{name}"
+        at = stack.at(name)
         if app.options is not None:
             yield f"{at}.options", app.options, False
         for host, rules in app.hosts.items():

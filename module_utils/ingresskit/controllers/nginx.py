@@ -162,8 +162,8 @@ class Nginx(IngressController):
         hostless = [name for name, app in stack.apps.items() if app.answers_every_host]
         for name in hostless[1:]:
             yield (
-                f"ingress_apps.{name}",
-                f"F5's controller has one default server, and ingress_apps.{hostless[0]} is it: merge the two apps",
+                stack.at(name),
+                f"F5's controller has one default server, and {stack.at(hostless[0])} is it: merge the two apps",
             )
 
 

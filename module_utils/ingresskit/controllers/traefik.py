@@ -165,7 +165,7 @@ class Traefik(IngressController):
                 yield f"{path}.ssl_redirect.code", f"Traefik redirects with {can}, not {code}; nginx can"
         everything = [name for name, app in stack.apps.items() if _answers_everything(app)]
         for name in everything[1:]:
-            yield f"ingress_apps.{name}", f"ingress_apps.{everything[0]} answers every host and path already: keep one"
+            yield stack.at(name), f"{stack.at(everything[0])} answers every host and path already: keep one"
 
 
 def _dynamic(controller: Controller) -> Object:

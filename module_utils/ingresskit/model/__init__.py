@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from pydantic import ValidationError
 
 from ..errors import InventoryError, Problem
+from .app_files import AppFile, add_app_files
 from .layers import flatten, inherit_options
 from .problems import problems_of, unknown_key
 from .stack import Stack
@@ -22,21 +23,23 @@ def variables() -> list[str]:
     return list(Stack.model_fields)
 
 
-def load(inventory: Mapping[str, Any]) -> Stack:
-    """The validated stack of an inventory.
+def load(inventory: Mapping[str, Any], app_files: Sequence[AppFile] = ()) -> Stack:
+    """The validated stack of an inventory and of the files that its ``ingress_app_files`` name.
 
     Takes every variable whose name begins with ``ingress_``, layers (``ingress_apps__prod``) included, and no other.
     Raises InventoryError, which names every fault by its path.
     """
-    data = flatten({name: value for name, value in inventory.items() if name.startswith(PREFIX)})
+    ours = {name: value for name, value in inventory.items() if name.startswith(PREFIX)}
+    ours, places = add_app_files(ours, app_files)
+    data = flatten(ours)
     data = {name: value for name, value in data.items() if value is not None}
     data["ingress_apps"] = inherit_options(data.get("ingress_apps", {}))
     problems = _misnamed(data)
     known = {name: data[name] for name in data if name in Stack.model_fields}
     try:
-        stack = Stack.model_validate(known)
+        stack = Stack.model_validate(known, context={"places": places})
     except ValidationError as error:
-        raise InventoryError(problems + problems_of(error, Stack, known)) from None
+        raise InventoryError(problems + problems_of(error, Stack, known, places)) from None
     if problems:
         raise InventoryError(problems)
     return stack

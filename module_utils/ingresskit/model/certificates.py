@@ -34,20 +34,23 @@ def certificates(stack: Stack, default_namespace: str, default_tls: TlsSource | 
             CertificateUse(default_namespace, secret, DEFAULT_HOSTS, default_tls, "ingress_controller.default_tls")
         )
     for name, app in stack.apps.items():
-        uses.extend(app_certificates(name, app, stack.namespace_of(name)))
+        uses.extend(app_certificates(name, app, stack.namespace_of(name), stack.at(name)))
     return uses
 
 
-def app_certificates(name: str, app: App, namespace: str) -> Iterator[CertificateUse]:
-    """The certificates of one app: one for all hosts that share the app's source, one for each host with its own."""
+def app_certificates(name: str, app: App, namespace: str, at: str = "") -> Iterator[CertificateUse]:
+    """The certificates of one app: one for all hosts that share the app's source, one for each host with its own.
+
+    ``at``: the app's inventory path.
+    """
     shared = tuple(host for host, rules in app.hosts.items() if rules.tls is None and host != "*")
     if app.tls is not None and shared:
         secret = app.tls.secret or f"{name}-tls"
-        yield CertificateUse(namespace, secret, shared, app.tls, f"ingress_apps.{name}.tls")
+        yield CertificateUse(namespace, secret, shared, app.tls, f"{at}.tls")
     for host, rules in app.hosts.items():
         if rules.tls is not None and host != "*":
             secret = rules.tls.secret or f"{name}-{slug(host)}-tls"
-            yield CertificateUse(namespace, secret, (host,), rules.tls, f'ingress_apps.{name}.hosts."{host}".tls')
+            yield CertificateUse(namespace, secret, (host,), rules.tls, f'{at}.hosts."{host}".tls')
 
 
 def slug(host: str) -> str:

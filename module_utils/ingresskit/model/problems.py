@@ -32,16 +32,23 @@ def show_path(loc: Loc) -> str:
     return text
 
 
-def problems_of(error: ValidationError, root: type[BaseModel], data: Any) -> list[Problem]:
-    """Every fault that pydantic found, in the order of the inventory, none twice."""
+def problems_of(
+    error: ValidationError, root: type[BaseModel], data: Any, places: Mapping[str, str] | None = None
+) -> list[Problem]:
+    """Every fault that pydantic found, in the order of the inventory, none twice. ``places``: files of the apps."""
     found: dict[tuple[str, str], Problem] = {}
     for item in error.errors(include_url=False, include_input=False):
         raw = item["loc"]
         loc = tuple(part for part in raw if not _is_tag(part))
         message = _message(item, loc, root, _at(data, loc))
-        problem = Problem(show_path(loc), message)
+        problem = Problem(_place(loc, places or {}) + show_path(loc), message)
         found.setdefault((problem.path, problem.message), problem)
     return list(found.values())
+
+
+def _place(loc: Loc, places: Mapping[str, str]) -> str:
+    place = places.get(str(loc[1])) if len(loc) > 1 and loc[0] == "ingress_apps" else None
+    return f"{place}: " if place else ""
 
 
 def nearest(word: str, words: Sequence[str]) -> str | None:

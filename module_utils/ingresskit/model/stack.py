@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 
-from pydantic import Field
+from pydantic import Field, PrivateAttr
 
 from .apps import App, HostOwner
 from .base import DnsLabel, HostName, HttpPath, Labels, Model, Seconds
@@ -83,6 +84,13 @@ class Stack(Model):
     ingress_apps: Annotated[
         dict[DnsLabel, App], Field(description="Apps by name: hosts, paths, backends, workloads.")
     ] = {}
+    ingress_app_files: Annotated[
+        list[str],
+        Field(
+            description="Files, folders and globs whose ``ingress_apps`` ingresskit reads itself: fast, and without "
+            "templates and vault values. Relative names are meant from the inventory's folder."
+        ),
+    ] = []
     ingress_hosts: Annotated[
         dict[HostName, HostOwner], Field(description="Who owns a host that several apps share.")
     ] = {}
@@ -90,6 +98,11 @@ class Stack(Model):
         list[dict[str, Any]], Field(description="Manifests to apply, own and prune with the stack.")
     ] = []
     ingress_smoke: Annotated[Smoke, Field(description="How the routes are proven after an install.")] = Smoke()
+
+    _places: Mapping[str, str] = PrivateAttr(default={})  # files of the apps that come from files
+
+    def model_post_init(self, context: Any) -> None:
+        self._places = (context or {}).get("places", {})
 
     @property
     def name(self) -> str:
@@ -106,6 +119,11 @@ class Stack(Model):
     @property
     def apps(self) -> dict[str, App]:
         return self.ingress_apps
+
+    def at(self, app_name: str) -> str:
+        """The inventory path of an app, after the file it comes from: what every message about it begins with."""
+        place = self._places.get(app_name)
+        return f"{place}: ingress_apps.{app_name}" if place else f"ingress_apps.{app_name}"
 
     def namespace_of(self, app_name: str) -> str:
         """The namespace of an app: its own, or its name."""

@@ -71,7 +71,7 @@ class _World:
 
     def answer(self, app_name: str, host: str, path: str) -> tuple[Expected, str] | None:
         """What a host's own entries say of a path, and the app's default backend after them; with its source."""
-        app, at = self.stack.apps[app_name], f"ingress_apps.{app_name}"
+        app, at = self.stack.apps[app_name], self.stack.at(app_name)
         route = match(routes_of(app.hosts[host]), path, by_element=self.dialect.prefix_by_element)
         if route is not None:
             return self.backend(app_name, route.backend), f'{at}.hosts."{host}"'
@@ -97,7 +97,7 @@ class _World:
                 return found
         if self.hostless is not None:
             name, service = self.hostless
-            return self.backend(name, service), f"ingress_apps.{name}.default_backend"
+            return self.backend(name, service), f"{self.stack.at(name)}.default_backend"
         return None
 
 
@@ -107,7 +107,7 @@ class _App:
     def __init__(self, world: _World, name: str) -> None:
         self.world, self.name = world, name
         self.app: App = world.stack.apps[name]
-        self.at = f"ingress_apps.{name}"
+        self.at = world.stack.at(name)
 
     def probes(self) -> Iterator[Probe]:
         for host, rules in self.app.hosts.items():

@@ -19,7 +19,7 @@ def check_effect(stack: Stack) -> Iterator[Finding]:
         why = "its target is a share of ingress_controller.resources.requests.cpu, which is not set"
         yield error("ingress_controller.autoscaling", why)
     for name, app in stack.apps.items():
-        at = f"ingress_apps.{name}"
+        at = stack.at(name)
         secured = {host for use in app_certificates(name, app, stack.namespace_of(name)) for host in use.hosts}
         if app.tls is not None and not secured:
             yield error(f"{at}.tls", "no host of the app takes it: a certificate needs a host with a name")

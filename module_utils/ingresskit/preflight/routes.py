@@ -14,7 +14,7 @@ def check_routes(stack: Stack) -> Iterator[Finding]:
     """A host in two apps, and one path twice on a host: whoever is older would win, silently."""
     owner: dict[str, str] = {}
     for name, app in stack.apps.items():
-        at = f"ingress_apps.{name}"
+        at = stack.at(name)
         for host, rules in app.hosts.items():
             where = f'{at}.hosts."{host}"'
             if host in owner:

@@ -59,7 +59,7 @@ def _stack_keys(stack: Stack) -> Iterator[str]:
     for name, app in stack.apps.items():
         for host, rules in app.hosts.items():
             if host == "*" and rules.tls is not None:
-                yield f'ingress_apps.{name}.hosts."*".tls'
+                yield f'{stack.at(name)}.hosts."*".tls'
 
 
 def _option_keys(stack: Stack) -> Iterator[str]:

@@ -33,10 +33,10 @@ def tls_sources(stack: Stack) -> Iterator[tuple[str, TlsSource]]:
         yield "ingress_controller.default_tls", stack.controller.default_tls
     for name, app in stack.apps.items():
         if app.tls is not None:
-            yield f"ingress_apps.{name}.tls", app.tls
+            yield f"{stack.at(name)}.tls", app.tls
         for host, rules in app.hosts.items():
             if rules.tls is not None:
-                yield f'ingress_apps.{name}.hosts."{host}".tls', rules.tls
+                yield f'{stack.at(name)}.hosts."{host}".tls', rules.tls
 
 
 def text_of(name: str, facts: Facts) -> str:
