@@ -128,18 +128,19 @@ problems:
 
 from typing import Any
 
-from ..module_utils.ingresskit.shell import PART_SPEC, IngressModule, part_result, run
+from ..module_utils.ingresskit.shell import PART_SPEC, Call, IngressModule, part_result, run
+
+SPEC: dict[str, Any] = {"argument_spec": {**PART_SPEC, "controller": {"type": "dict"}}}
 
 
-def work(module: IngressModule) -> dict[str, Any]:
+def work(module: Call) -> dict[str, Any]:
     from ..module_utils.ingresskit.parts import controller
 
     return part_result(module, controller)
 
 
 def main() -> None:
-    spec: dict[str, Any] = {"controller": {"type": "dict"}}
-    run(IngressModule({**PART_SPEC, **spec}), work)
+    run(IngressModule(**SPEC), work)
 
 
 if __name__ == "__main__":

@@ -148,27 +148,30 @@ problems:
 from pathlib import Path
 from typing import Any
 
-from ..module_utils.ingresskit.shell import IngressModule, run
+from ..module_utils.ingresskit.shell import Call, IngressModule, run
 
 SPEC: dict[str, Any] = {
-    "src": {"type": "list", "elements": "path"},
-    "content": {"type": "str"},
-    "dest": {"type": "path"},
-    "force": {"type": "bool", "default": False},
-    "controller": {"type": "dict"},
-    "served_by": {"type": "str", "choices": ["nginx", "ingress-nginx", "traefik"]},
-    "class_name": {"type": "str"},
-    "namespace": {"type": "str", "default": "default"},
-    "path_type": {
-        "type": "str",
-        "choices": ["ImplementationSpecific", "Prefix", "Exact"],
-        "default": "ImplementationSpecific",
+    "argument_spec": {
+        "src": {"type": "list", "elements": "path"},
+        "content": {"type": "str"},
+        "dest": {"type": "path"},
+        "force": {"type": "bool", "default": False},
+        "controller": {"type": "dict"},
+        "served_by": {"type": "str", "choices": ["nginx", "ingress-nginx", "traefik"]},
+        "class_name": {"type": "str"},
+        "namespace": {"type": "str", "default": "default"},
+        "path_type": {
+            "type": "str",
+            "choices": ["ImplementationSpecific", "Prefix", "Exact"],
+            "default": "ImplementationSpecific",
+        },
+        "base_dir": {"type": "path", "default": "."},
     },
-    "base_dir": {"type": "path", "default": "."},
+    "required_one_of": [("src", "content")],
 }
 
 
-def work(module: IngressModule) -> dict[str, Any]:
+def work(module: Call) -> dict[str, Any]:
     from ..module_utils.ingresskit.importing import import_manifests
     from ..module_utils.ingresskit.importing.sources import read_sources
     from ..module_utils.ingresskit.importing.wishes import read_wishes
@@ -214,7 +217,7 @@ def _write(module: IngressModule, path: Path, text: str) -> dict[str, Any]:
 
 
 def main() -> None:
-    run(IngressModule(SPEC, required_one_of=[("src", "content")]), work)
+    run(IngressModule(**SPEC), work)
 
 
 if __name__ == "__main__":

@@ -70,17 +70,19 @@ ca_certificate:
 
 from typing import Any
 
-from ..module_utils.ingresskit.shell import INVENTORY_SPEC, IngressModule, run
+from ..module_utils.ingresskit.shell import INVENTORY_SPEC, Call, IngressModule, run
+
+SPEC: dict[str, Any] = {"argument_spec": INVENTORY_SPEC}
 
 
-def work(module: IngressModule) -> dict[str, Any]:
+def work(module: Call) -> dict[str, Any]:
     from ..module_utils.ingresskit.info import info
 
     return {"changed": False, **info(module.inventory, module.base_dir)}
 
 
 def main() -> None:
-    run(IngressModule(INVENTORY_SPEC), work)
+    run(IngressModule(**SPEC), work)
 
 
 if __name__ == "__main__":

@@ -60,10 +60,12 @@ findings:
 
 from typing import Any
 
-from ..module_utils.ingresskit.shell import INVENTORY_SPEC, IngressModule, run
+from ..module_utils.ingresskit.shell import INVENTORY_SPEC, Call, IngressModule, run
+
+SPEC: dict[str, Any] = {"argument_spec": {**INVENTORY_SPEC, "cluster": {"type": "bool", "default": True}}}
 
 
-def work(module: IngressModule) -> dict[str, Any]:
+def work(module: Call) -> dict[str, Any]:
     from ..module_utils.ingresskit.converge import check
 
     findings = check(module.inventory, module.base_dir, cluster=module.params["cluster"])
@@ -77,7 +79,7 @@ def work(module: IngressModule) -> dict[str, Any]:
 
 
 def main() -> None:
-    run(IngressModule({**INVENTORY_SPEC, "cluster": {"type": "bool", "default": True}}), work)
+    run(IngressModule(**SPEC), work)
 
 
 if __name__ == "__main__":

@@ -68,10 +68,12 @@ dest:
 from pathlib import Path
 from typing import Any
 
-from ..module_utils.ingresskit.shell import INVENTORY_SPEC, IngressModule, run
+from ..module_utils.ingresskit.shell import INVENTORY_SPEC, Call, IngressModule, run
+
+SPEC: dict[str, Any] = {"argument_spec": {**INVENTORY_SPEC, "dest": {"type": "path", "required": True}}}
 
 
-def work(module: IngressModule) -> dict[str, Any]:
+def work(module: Call) -> dict[str, Any]:
     from ..module_utils.ingresskit.converge import render_offline
     from ..module_utils.ingresskit.render.yaml_files import present_files, to_files, write_files
 
@@ -93,7 +95,7 @@ def work(module: IngressModule) -> dict[str, Any]:
 
 
 def main() -> None:
-    run(IngressModule({**INVENTORY_SPEC, "dest": {"type": "path", "required": True}}), work)
+    run(IngressModule(**SPEC), work)
 
 
 if __name__ == "__main__":

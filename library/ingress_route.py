@@ -140,22 +140,27 @@ problems:
 
 from typing import Any
 
-from ..module_utils.ingresskit.shell import PART_SPEC, IngressModule, part_result, run
+from ..module_utils.ingresskit.shell import PART_SPEC, Call, IngressModule, part_result, run
+
+SPEC: dict[str, Any] = {
+    "argument_spec": {
+        **PART_SPEC,
+        "name": {"type": "str", "required": True},
+        "app": {"type": "dict"},
+        "controller": {"type": "dict"},
+    },
+    "required_if": [("state", "present", ["app"])],
+}
 
 
-def work(module: IngressModule) -> dict[str, Any]:
+def work(module: Call) -> dict[str, Any]:
     from ..module_utils.ingresskit.parts import route
 
     return part_result(module, route)
 
 
 def main() -> None:
-    spec: dict[str, Any] = {
-        "name": {"type": "str", "required": True},
-        "app": {"type": "dict"},
-        "controller": {"type": "dict"},
-    }
-    run(IngressModule({**PART_SPEC, **spec}, required_if=[("state", "present", ["app"])]), work)
+    run(IngressModule(**SPEC), work)
 
 
 if __name__ == "__main__":

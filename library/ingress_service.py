@@ -159,17 +159,11 @@ problems:
 
 from typing import Any
 
-from ..module_utils.ingresskit.shell import PART_SPEC, IngressModule, part_result, run
+from ..module_utils.ingresskit.shell import PART_SPEC, Call, IngressModule, part_result, run
 
-
-def work(module: IngressModule) -> dict[str, Any]:
-    from ..module_utils.ingresskit.parts import service
-
-    return part_result(module, service)
-
-
-def main() -> None:
-    spec: dict[str, Any] = {
+SPEC: dict[str, Any] = {
+    "argument_spec": {
+        **PART_SPEC,
         "name": {"type": "str"},
         "namespace": {"type": "str"},
         "expose": {"type": "raw"},
@@ -177,8 +171,18 @@ def main() -> None:
         "selector": {"type": "dict"},
         "labels": {"type": "dict"},
         "target_ports": {"type": "dict"},
-    }
-    run(IngressModule({**PART_SPEC, **spec}), work)
+    },
+}
+
+
+def work(module: Call) -> dict[str, Any]:
+    from ..module_utils.ingresskit.parts import service
+
+    return part_result(module, service)
+
+
+def main() -> None:
+    run(IngressModule(**SPEC), work)
 
 
 if __name__ == "__main__":

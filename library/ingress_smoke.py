@@ -93,10 +93,12 @@ failed_routes:
 
 from typing import Any
 
-from ..module_utils.ingresskit.shell import INVENTORY_SPEC, IngressModule, run
+from ..module_utils.ingresskit.shell import INVENTORY_SPEC, Call, IngressModule, run
+
+SPEC: dict[str, Any] = {"argument_spec": {**INVENTORY_SPEC, "report_dir": {"type": "path"}}}
 
 
-def work(module: IngressModule) -> dict[str, Any]:
+def work(module: Call) -> dict[str, Any]:
     from ..module_utils.ingresskit.report import result_of
     from ..module_utils.ingresskit.smoke import smoke
 
@@ -105,7 +107,7 @@ def work(module: IngressModule) -> dict[str, Any]:
 
 
 def main() -> None:
-    run(IngressModule({**INVENTORY_SPEC, "report_dir": {"type": "path"}}), work)
+    run(IngressModule(**SPEC), work)
 
 
 if __name__ == "__main__":

@@ -120,10 +120,12 @@ problems:
 
 from typing import Any
 
-from ..module_utils.ingresskit.shell import INVENTORY_SPEC, IngressModule, outcome_result, run
+from ..module_utils.ingresskit.shell import INVENTORY_SPEC, STATE_SPEC, Call, IngressModule, outcome_result, run
+
+SPEC: dict[str, Any] = {"argument_spec": {**INVENTORY_SPEC, "state": STATE_SPEC}}
 
 
-def work(module: IngressModule) -> dict[str, Any]:
+def work(module: Call) -> dict[str, Any]:
     from ..module_utils.ingresskit.converge import converge, remove
     from ..module_utils.ingresskit.settings import Settings
 
@@ -133,8 +135,7 @@ def work(module: IngressModule) -> dict[str, Any]:
 
 
 def main() -> None:
-    spec = {**INVENTORY_SPEC, "state": {"type": "str", "choices": ["present", "absent"], "default": "present"}}
-    run(IngressModule(spec), work)
+    run(IngressModule(**SPEC), work)
 
 
 if __name__ == "__main__":

@@ -159,23 +159,28 @@ problems:
 
 from typing import Any
 
-from ..module_utils.ingresskit.shell import PART_SPEC, IngressModule, part_result, run
+from ..module_utils.ingresskit.shell import PART_SPEC, Call, IngressModule, part_result, run
+
+SPEC: dict[str, Any] = {
+    "argument_spec": {
+        **PART_SPEC,
+        "name": {"type": "str", "required": True},
+        "namespace": {"type": "str", "required": True},
+        "hosts": {"type": "list", "elements": "str", "default": []},
+        "source": {"type": "dict"},
+    },
+    "required_if": [("state", "present", ["source"])],
+}
 
 
-def work(module: IngressModule) -> dict[str, Any]:
+def work(module: Call) -> dict[str, Any]:
     from ..module_utils.ingresskit.parts import tls
 
     return part_result(module, tls)
 
 
 def main() -> None:
-    spec: dict[str, Any] = {
-        "name": {"type": "str", "required": True},
-        "namespace": {"type": "str", "required": True},
-        "hosts": {"type": "list", "elements": "str", "default": []},
-        "source": {"type": "dict"},
-    }
-    run(IngressModule({**PART_SPEC, **spec}, required_if=[("state", "present", ["source"])]), work)
+    run(IngressModule(**SPEC), work)
 
 
 if __name__ == "__main__":

@@ -10,6 +10,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 from ansible.module_utils.basic import AnsibleModule, missing_required_lib
+from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
+from ansible.module_utils.errors import UnsupportedError
 
 if TYPE_CHECKING:
     from .converge import Outcome
@@ -30,7 +32,8 @@ PART_SPEC: dict[str, Any] = {
     "state": STATE_SPEC,
 }
 LIBRARIES = ("pydantic", "kubernetes", "cryptography", "aiohttp", "jinja2", "yaml")
-Work = Callable[["IngressModule"], dict[str, Any]]
+Work = Callable[["Call"], dict[str, Any]]
+Say = Callable[[str], None]
 _HIDDEN = "(not shown: it may hold keys)"
 # a private key as PEM text, whole or cut short, and as a Secret holds it: base64 of "-----BEGIN" (no certificate)
 _KEYS = re.compile(
@@ -40,16 +43,12 @@ _KEYS = re.compile(
 )
 
 
-class IngressModule(AnsibleModule):  # type: ignore[misc]
-    """An AnsibleModule that keeps its arguments, which may hold private keys, out of syslog and out of the result."""
+class Call:
+    """What the work of a module is given, wherever it runs: its arguments, how to run, and two ways to be heard."""
 
-    def __init__(self, argument_spec: dict[str, Any], *, supports_check_mode: bool = True, **rules: Any) -> None:
-        super().__init__(argument_spec, supports_check_mode=supports_check_mode, **rules)
-
-    def _log_invocation(self) -> None:
-        """Ansible would log every argument here. ``no_log`` is no way around that: the constructor's is replaced by the
-        task's, and an argument's blots out every word of the result that also stands in the inventory."""
-        self.log("Invoked; its arguments are not logged, as they may hold keys")
+    params: dict[str, Any]
+    check_mode: bool
+    _diff: bool
 
     @property
     def base_dir(self) -> Path:
@@ -62,6 +61,43 @@ class IngressModule(AnsibleModule):  # type: ignore[misc]
     @property
     def wants_diff(self) -> bool:
         return bool(self._diff)
+
+    def warn(self, warning: str) -> None:
+        """A warning of the task's."""
+        raise NotImplementedError
+
+    def say(self, text: str) -> None:
+        """A line to show at once; Ansible shows nothing of a module before it has ended."""
+
+
+class InProcess(Call):
+    """A call that Ansible's own process answers: see ``answer_here``."""
+
+    def __init__(self, arguments: dict[str, Any], *, check_mode: bool, diff: bool, say: Say) -> None:
+        self.params, self.check_mode, self._diff, self._say = arguments, check_mode, diff, say
+        self.warnings: list[str] = []
+
+    def warn(self, warning: str) -> None:
+        self.warnings.append(without_keys(warning))
+
+    def say(self, text: str) -> None:
+        self._say(without_keys(text))
+
+
+class IngressModule(Call, AnsibleModule):  # type: ignore[misc]
+    """An AnsibleModule that keeps its arguments, which may hold private keys, out of syslog and out of the result."""
+
+    def __init__(self, argument_spec: dict[str, Any], *, supports_check_mode: bool = True, **rules: Any) -> None:
+        super().__init__(argument_spec, supports_check_mode=supports_check_mode, **rules)
+
+    def _log_invocation(self) -> None:
+        """Ansible would log every argument here. ``no_log`` is no way around that: the constructor's is replaced by the
+        task's, and an argument's blots out every word of the result that also stands in the inventory."""
+        self.log("Invoked; its arguments are not logged, as they may hold keys")
+
+    def add_path_info(self, result: dict[str, Any]) -> dict[str, Any]:
+        """Ansible would add owner and mode of whatever a result calls ``dest``; ours say what they document."""
+        return result
 
     def leave(self, **result: Any) -> None:
         """Ends the module: ``failed`` in the result tells how."""
@@ -77,11 +113,10 @@ class IngressModule(AnsibleModule):  # type: ignore[misc]
         super().fail_json(**self._safe({**result, "msg": msg}))
 
     def warn(self, warning: str, **more: Any) -> None:
-        super().warn(without_keys(warning), **more)
+        AnsibleModule.warn(self, without_keys(warning), **more)
 
     def _safe(self, result: dict[str, Any]) -> dict[str, Any]:
-        hidden = {"module_args": dict.fromkeys(self.params, _HIDDEN)}
-        return {**dict(without_keys(result)), "invocation": hidden}
+        return safe(result, self.params)
 
 
 def without_keys(said: Any) -> Any:
@@ -98,25 +133,71 @@ def without_keys(said: Any) -> Any:
     return said
 
 
+def safe(result: Mapping[str, Any], arguments: Mapping[str, Any]) -> dict[str, Any]:
+    """``result`` as it may be shown: without private keys, and with no more of the arguments than their names."""
+    return {**without_keys(result), "invocation": {"module_args": dict.fromkeys(arguments, _HIDDEN)}}
+
+
 def run(module: IngressModule, work: Work) -> None:
-    """Calls ``work`` and leaves with its result; an expected error becomes the task's message, a line a problem."""
+    """The body of a module: does ``work`` and leaves with its result."""
+    module.leave(**answer(module, work))
+
+
+def answer(call: Call, work: Work) -> dict[str, Any]:
+    """The result of ``work``; an expected error becomes the task's message, a line a problem."""
     try:
         from .errors import IngresskitError, InventoryError  # so that a missing library is told below
 
         try:
-            module.leave(**work(module))
+            return work(call)
         except InventoryError as error:
             problems = [{"path": problem.path, "message": problem.message} for problem in error.problems]
-            module.leave(failed=True, msg=str(error), problems=problems)
+            return {"failed": True, "msg": str(error), "problems": problems}
         except IngresskitError as error:
-            module.leave(failed=True, msg=str(error))
+            return {"failed": True, "msg": str(error)}
     except ImportError as error:
         if error.name is None or error.name.partition(".")[0] not in LIBRARIES:
             raise
-        module.leave(failed=True, msg=missing_required_lib(error.name), exception=traceback.format_exc())
+        return {"failed": True, "msg": missing_required_lib(error.name), "exception": traceback.format_exc()}
 
 
-def outcome_result(module: IngressModule, outcome: Outcome) -> dict[str, Any]:
+def answer_here(
+    name: str,
+    spec: Mapping[str, Any],
+    work: Work,
+    arguments: dict[str, Any],
+    *,
+    check_mode: bool,
+    diff: bool,
+    say: Say,
+) -> dict[str, Any]:
+    """The result that the module ``name`` would give, without a process of its own; ``say`` gets its progress.
+
+    ``spec`` is what the module's constructor is given. ``arguments`` are as a module gets them: plain values of JSON.
+    """
+    checked = ArgumentSpecValidator(**spec).validate(arguments)
+    call = InProcess(checked.validated_parameters, check_mode=check_mode, diff=diff, say=say)
+    if checked.error_messages:
+        unknown = isinstance(checked.errors[0], UnsupportedError)
+        prefix = f"Unsupported parameters for ({name}) module: " if unknown else ""  # as AnsibleModule says it
+        result = {"failed": True, "msg": prefix + checked.errors.msg}
+    else:
+        result = _guarded(call, work)
+    if call.warnings:
+        result["warnings"] = call.warnings
+    return safe(result, call.params)
+
+
+def _guarded(call: Call, work: Work) -> dict[str, Any]:
+    """A fault of ours has a traceback, and its text may repeat a key: a module's would not pass through ``safe``."""
+    try:
+        return answer(call, work)
+    except Exception as error:
+        said = f"unexpected {type(error).__name__}: {error}"
+        return {"failed": True, "msg": said, "exception": traceback.format_exc()}
+
+
+def outcome_result(module: Call, outcome: Outcome) -> dict[str, Any]:
     """The result of a module that changes the cluster; findings that are no error become warnings."""
     for finding in outcome.findings:
         module.warn(f"{finding.path}: {finding.message}")
@@ -145,7 +226,7 @@ class Part(Protocol):
     def identify(self, parameters: Mapping[str, Any]) -> tuple[Stack, str]: ...
 
 
-def part_result(module: IngressModule, part: Part) -> dict[str, Any]:
+def part_result(module: Call, part: Part) -> dict[str, Any]:
     """Brings or removes one part of a stack; faults and findings are told in the module's parameters."""
     from .converge import bring, withdraw  # needs the libraries, whose absence ``run`` tells
     from .parts.params import faults_in_parameters, told

@@ -140,7 +140,7 @@ def test_a_mistake_is_told_with_its_path_and_the_remedy(name, mistaken):
     _, path, remedy = MISTAKES[name]
     (failure,) = [task["result"] for task in mistaken.tasks if task["host"] == name and task["outcome"] == "failed"]
     (message,) = failure["msg"].splitlines()
-    assert message.removeprefix("Task failed: Module failed: ").startswith(path)
+    assert message.removeprefix("Task failed: Action failed: ").startswith(path)
     assert remedy in message
 
 

@@ -186,7 +186,8 @@ def evidence(canary):
 
 
 def performed(site):
-    """Check mode, install, a rotation, drift, and all the mistakes: as loud as Ansible gets."""
+    """Check mode, install, a rotation, drift, and all the mistakes: as loud as Ansible gets, in its own process and as
+    modules."""
     site.text("cafe.key", KEY)
     site.text("both.pem", CERT + KEY)
     site.write(stack_of(site, tls={"self_signed": True}))
@@ -195,13 +196,15 @@ def performed(site):
     yield site.play("site.yml", *LOUD, "--check").passed()
     yield site.play("site.yml", *LOUD).passed()
     kubectl("annotate", "secret", "cafe-tls", "-n", site.namespace("cafe"), "theirs=too")
-    yield site.play("playbooks/drift.yml", *LOUD)
+    yield site.play("playbooks/drift.yml", *LOUD, ingresskit_in_process=False)
     (site.folder / "direct.yml").write_text(json.dumps(direct(site)))
-    yield site.play(site.folder / "direct.yml", *LOUD)
+    for here in (True, False):
+        yield site.play(site.folder / "direct.yml", *LOUD, ingresskit_in_process=here)
     site.dump("hosts.yml", {"all": {"hosts": dict.fromkeys(mistakes(site), HOSTS)}})
     for name, variables in mistakes(site).items():
         site.dump(f"host_vars/{name}.yml", variables)
-    yield site.play("site.yml", *LOUD).failed()
+    for here in (True, False):
+        yield site.play("site.yml", *LOUD, ingresskit_in_process=here).failed()
     yield site.play("site.yml", *LOUD, "--check", "--limit", "refused-by-the-api-server").failed()
     yield site.play("playbooks/teardown.yml", *LOUD, "--check", "--limit", "mismatch").passed()
 
