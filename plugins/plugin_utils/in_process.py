@@ -29,7 +29,7 @@ from ansible.plugins.action.normal import ActionModule as RunsModule
 MODULE = Path(__file__).stem
 SWITCH = "ingresskit_in_process"  # a variable; false: every module in a process of its own, as Ansible does it
 # imported before Ansible forks, so that the workers of all tasks and hosts share it
-_SHARED = ("converge", "api.client", "engine.apply", "engine.prune", "engine.wait", "state.release", "smoke", "report")
+_SHARED = ("converge", "transaction", "api.client", "engine.apply", "engine.wait", "state.lease", "smoke", "report")
 
 
 def _package() -> str:
