@@ -5,6 +5,7 @@ SHELL := /bin/bash
 .DELETE_ON_ERROR:
 
 CONTROLLER ?= nginx
+N ?= 1000
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
@@ -69,6 +70,10 @@ molecule: cluster-images ## molecule test, on the same cluster
 test-long: test ## What is too slow for every change, too
 	@pytest tests -m slow
 
+.PHONY: benchmark
+benchmark: cluster ## Side by side with kubectl, helm and kubernetes.core; N=300 for a small one
+	@$(BIN)/python -m benchmarks --objects $(N)
+
 .PHONY: generate
 generate: $(READY) ## Argument specs, JSON Schema and reference, from the model
 	@python -m tools.generate
@@ -78,10 +83,12 @@ format: $(READY) ## Format and sort
 	@ruff check --fix-only --quiet . && ruff format --quiet .
 
 .PHONY: lock
-lock: ## requirements.lock anew, from requirements-dev.in
+lock: ## requirements.lock anew, from requirements-dev.in; and the benchmark's, at the same versions
 	@$(PYTHON) -m venv .cache/uv && .cache/uv/bin/pip install --quiet uv
-	@.cache/uv/bin/uv pip compile --quiet --universal --generate-hashes --python-version 3.11 --no-header \
-	  --no-emit-index-url --no-emit-find-links --upgrade -o requirements.lock requirements-dev.in
+	@compile=".cache/uv/bin/uv pip compile --quiet --universal --generate-hashes --python-version 3.11 --no-header \
+	  --no-emit-index-url --no-emit-find-links --upgrade"; \
+	$$compile -o requirements.lock requirements-dev.in; \
+	$$compile -c requirements.lock -o benchmarks/requirements.lock benchmarks/requirements.in
 
 .PHONY: clean
 clean: ## What the project created: cluster, images, environment, artifacts; nothing else

@@ -64,6 +64,7 @@ ETCD = GoModule("etcd", "etcd", renamed={"server": "etcd"})
 COREDNS = GoModule("coredns", "CoreDNS")
 PAUSE = GoModule("pause", "pause", packages=(".",))
 KIND = GoModule("kind", "kind")
+HELM = GoModule("helm", "helm", variables={"helm.sh/helm/v4/internal/version.version": "v4.3.1"})  # for benchmarks
 
 
 def build(cache: Cache, module: GoModule) -> Path:

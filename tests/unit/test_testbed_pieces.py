@@ -120,7 +120,7 @@ class TestKey:
         )
 
     def test_of_every_module_is_its_own(self) -> None:
-        modules = (golang.KUBERNETES, golang.ETCD, golang.COREDNS, golang.PAUSE, golang.KIND)
+        modules = (golang.KUBERNETES, golang.ETCD, golang.COREDNS, golang.PAUSE, golang.KIND, golang.HELM)
         assert len({module.key for module in modules}) == len(modules)
 
 

@@ -1,0 +1,93 @@
+"""One engine measured: made ready, cold, no-op, cleared away."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+from benchmarks.engines import Command, Engine
+from benchmarks.results import PHASES, Phase, Row, extrapolated
+from benchmarks.server import Server
+from testbed.commands import tail
+from testbed.errors import CommandError
+
+PROGRAM = Path(__file__).parent / "measured.py"
+
+
+@dataclass(frozen=True)
+class Taken:
+    """What a command took."""
+
+    seconds: float
+    peak_mib: float
+
+
+@dataclass(frozen=True)
+class Bench:
+    """Where things are measured: the cluster, a folder for files, and the seconds after which a command is given up."""
+
+    server: Server
+    folder: Path
+    timeout: float
+
+    def measure(self, engine: Engine, objects: int) -> list[Row]:
+        """Rows of one cold and one no-op run. Raises CommandError where a command fails or takes too long; what was
+        brought is cleared away all the same."""
+        try:
+            if engine.before:
+                self.run(engine.before)
+            if engine.sample is not None:
+                self.server.make_namespace()
+            empty = self.run(engine.empty).seconds if engine.empty else 0.0
+            return [self._row(engine, phase, objects, empty) for phase in PHASES]
+        finally:
+            with suppress(CommandError):  # what it leaves is swept away by name
+                if engine.after:
+                    self.run(engine.after)
+            self.server.clear()
+
+    def _row(self, engine: Engine, phase: Phase, objects: int, empty: float) -> Row:
+        before = self.server.count()
+        taken = self.run(engine.cold if phase == "cold" else engine.noop)
+        count = self.server.count() - before
+        sent = objects if engine.sample is None else engine.sample
+        row = Row(engine.name, sent, phase, taken.seconds, count.calls, count.writes, taken.peak_mib)
+        return row if engine.sample is None else extrapolated(row, empty, objects)
+
+    def run(self, command: Command) -> Taken:
+        """Runs a command through measured.py. Raises CommandError with the end of what it said."""
+        out, log = self.folder / "measured.json", self.folder / "measured.log"
+        out.unlink(missing_ok=True)
+        wrapped = [sys.executable, "-I", "-S", str(PROGRAM), str(out), str(log), *command.line]
+        env = {**os.environ, **command.env}
+        with subprocess.Popen(wrapped, env=env, cwd=self.folder, stdin=subprocess.DEVNULL, process_group=0) as child:
+            try:
+                child.wait(self.timeout)
+            except subprocess.TimeoutExpired:
+                _end(child)
+                raise CommandError(command.line, 124, f"not done within {self.timeout:.0f} s") from None
+            except BaseException:
+                _end(child)
+                raise
+        if child.returncode or not out.exists():
+            raise CommandError(command.line, child.returncode, "it was ended from outside")
+        result = json.loads(out.read_text())
+        if result["code"]:
+            raise CommandError(command.line, result["code"], tail(log.read_text(errors="replace")))
+        return Taken(result["seconds"], result["peak_mib"])
+
+
+def _end(child: subprocess.Popen[bytes]) -> None:
+    """Ends a command and what it started: asks first, so that it can stop cleanly."""
+    for number, patience in ((signal.SIGINT, 10), (signal.SIGKILL, 5)):
+        with suppress(ProcessLookupError):
+            os.killpg(child.pid, number)
+        with suppress(subprocess.TimeoutExpired):
+            child.wait(patience)
+            return
