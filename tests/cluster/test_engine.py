@@ -15,11 +15,13 @@ import pytest
 
 from module_utils.ingresskit.api.client import connect
 from module_utils.ingresskit.api.resources import BUILTIN, Ref
+from module_utils.ingresskit.engine.ahead import delete_ahead
 from module_utils.ingresskit.engine.apply import apply, preview, raise_errors
 from module_utils.ingresskit.engine.ownership import Owner, own
 from module_utils.ingresskit.engine.plan import intact, plan, plan_removal
 from module_utils.ingresskit.engine.prune import forget, prune, spare
 from module_utils.ingresskit.engine.snapshot import complete, observe
+from module_utils.ingresskit.engine.verify import verify
 from module_utils.ingresskit.engine.wait import wait
 from module_utils.ingresskit.errors import ClusterError, ConflictError, IngresskitError, WaitError
 from module_utils.ingresskit.images import ECHO, NGINX
@@ -90,7 +92,7 @@ class Stack:
     api: object
     objects: list = field(default_factory=list)
 
-    def planned(self, objects=None, **options):
+    def planned(self, objects=None, *, thorough=False, **options):
         record = store.load(self.api, self.owner)
         seen = observe(self.api, self.owner, record)
         self.intact = intact(seen, record)
@@ -98,23 +100,29 @@ class Stack:
         seen = complete(self.api, seen, wanted, record)
         changes = plan(wanted, seen, record, **options)
         changes.raise_conflicts()
+        if thorough:
+            changes = verify(self.api, changes, record)
         return record, wanted, spare(self.api, changes)
 
-    def check(self, objects=None, **options):
-        record, _, changes = self.planned(objects)
+    def check(self, objects=None, *, adopt=False, **options):
+        record, _, changes = self.planned(objects, adopt=adopt)
         changes = preview(self.api, changes, record, **options)
         raise_errors(changes)
         return changes
 
-    def run(self, objects=None, *, wait_for=0, diff=False, force_conflicts=False, **options):
+    def run(
+        self, objects=None, *, wait_for=0, diff=False, force_conflicts=False, adopt=False, thorough=False, **options
+    ):
         if objects is not None:
             self.objects = objects
-        record, wanted, changes = self.planned(force_conflicts=force_conflicts)
+        rules = {"force_conflicts": force_conflicts, "adopt": adopt}
+        record, wanted, changes = self.planned(thorough=thorough, **rules)
         if not changes.changed:
             return changes
         pending = store.begin(self.api, self.owner, record, changes, Note("test"))
         ready = False
         try:
+            changes = delete_ahead(self.api, changes)
             changes = apply(self.api, changes, record, diff=diff, force_conflicts=force_conflicts, **options)
             raise_errors(changes)
             if wait_for:

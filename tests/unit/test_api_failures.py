@@ -123,6 +123,8 @@ def test_long_values_are_left_out():
     assert said == 'Job a/x: Job.batch "x" is invalid: spec.template: field is immutable'
     text = 'Pod "x" is invalid: spec: Forbidden: spec is immutable\n  core.PodSpec{\n  ...'
     assert str(failure(422, {"message": text}, "x")).endswith("spec is immutable")
+    text = 'PersistentVolumeClaim "x" is invalid: spec: Forbidden: spec is immutable\n@@ -10,7 +10,7 @@\n   }\n  },\n'
+    assert str(failure(422, {"message": text}, "x")).endswith("spec is immutable")
 
 
 @pytest.mark.parametrize(

@@ -92,7 +92,7 @@ _IMMUTABLE = re.compile(
     r"updates to .*are forbidden|updates may not change fields"
 )
 # A whole template printed as a value, and what validation prints below its message: more than a reader can use.
-_LONG_VALUE = re.compile(r"Invalid value: \{.{200,}?\}: (?=[a-z])|\n\s+core\.\w+\{.*", re.DOTALL)
+_LONG_VALUE = re.compile(r"Invalid value: \{.{200,}?\}: (?=[a-z])|\n(?:@@ |\s+core\.\w+\{).*", re.DOTALL)
 # k8s.io/apiserver: pkg/util/webhook/error.go; k8s.io/apiextensions-apiserver: pkg/apiserver/conversion
 _UNCALLED = re.compile(
     r'failed calling (?P<name>webhook "[^"]*"): (?:failed to call webhook: )?(?P<why>.*)|'

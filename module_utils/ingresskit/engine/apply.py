@@ -180,14 +180,25 @@ class _Sender:
         if change.action == "created" and change.live:  # still terminating: a dry run would show a merge with it
             return change.desired
         try:
-            after = self._apply(change, dry_run=True)
+            after = self._adopted(change) if change.adopt else self._apply(change, dry_run=True)
         except (NotFound, UnknownKind):  # the namespace or kind is part of this very run
             return change.desired
-        if change.adopt and legacies(after):  # two steps in one: what is left over goes, and the server's defaults come
-            after = self.api.update(without_legacies(after), dry_run=True)
         if before and hands_over(change):
             after["spec"]["replicas"] = before["spec"]["replicas"]
         return after
+
+    def _adopted(self, change: Change) -> Object:
+        """What a takeover and our apply would lead to: two dry runs, of which the second lets the server fill in its
+        defaults where something goes."""
+        for _ in range(_TRIES):
+            after = self._apply(change, dry_run=True)
+            if not legacies(after):
+                return after
+            try:
+                return self.api.update(without_legacies(after), dry_run=True)
+            except Conflict:
+                continue
+        raise _restless(change)
 
     def _failed(self, change: Change, error: IngresskitError) -> Change:
         if isinstance(error, Unreachable | Unauthorized):
@@ -248,7 +259,7 @@ class _Sender:
                 return
             except Conflict:
                 live = self.api.get(change.ref, metadata_only=True)
-        raise ClusterError(f"{change.ref}: changed all the time while it was to be taken over: run again")
+        raise _restless(change)
 
     def _hand_over(self, ref: Ref) -> None:
         """Has another manager hold the live number of replicas, which we are about to let go of."""
@@ -292,6 +303,10 @@ class _Sender:
             self.api.delete(change.ref, uid=live["metadata"]["uid"])
             gone(self.api, live, self.timeout)
         return self.api.apply(obj, metadata_only=not whole)
+
+
+def _restless(change: Change) -> ClusterError:
+    return ClusterError(f"{change.ref}: changed all the time while it was to be taken over: run again")
 
 
 def _to_be_taken(cause: Cause, change: Change, released: set[str] | None) -> bool:
