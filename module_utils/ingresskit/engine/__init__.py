@@ -9,8 +9,9 @@ The order of calls, as the driver makes them:
     keep = intact(seen, record)                                  # engine.plan: generated Secrets that may stay
     objects = own(render(stack, facts, keep), stack_name, state_namespace)     # engine.ownership
     seen = complete(api, seen, objects, record)                  # no call where there are no new names
-    changes = plan(objects, seen, record, force_conflicts=...)
+    changes = plan(objects, seen, record, force_conflicts=..., adopt=...)
     changes.raise_conflicts()
+    changes = verify(api, changes, record, ...)                  # engine.verify: only where verify: dryrun is asked for
     changes = spare(api, changes)                                # engine.prune: Namespaces in use stay
     if check_mode:
         changes = preview(api, changes, record)                  # engine.apply: the server's dry run
