@@ -14,7 +14,7 @@ from .engine.ahead import delete_ahead, forgive_node_ports
 from .engine.apply import apply, preview, raise_errors
 from .engine.changes import ChangeSet
 from .engine.ownership import Owner
-from .engine.plan import plan
+from .engine.plan import keep_adopted, plan
 from .engine.prune import prune, spare
 from .engine.snapshot import complete, observe
 from .engine.wait import wait
@@ -108,6 +108,7 @@ class Transaction:
         seen = complete(self.api, seen, objects, record)
         changes = plan(objects, seen, record, force_conflicts=self.options.force_conflicts)
         changes.raise_conflicts()
+        changes = keep_adopted(changes)
         extras = dict(past.note.extras or {})
         extras |= {AUTHORITY: record.extras[AUTHORITY]} if AUTHORITY in record.extras else {}
         note = replace(past.note, who=who(), extras=extras, restored=number, reason=reason)

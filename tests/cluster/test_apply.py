@@ -103,9 +103,9 @@ def test_a_namesake_is_adopted_only_on_request(inside, brought_by):
     assert done.diff()[0]["after"] == diff["after"], "check mode has told the truth"
     live = stack.get("ConfigMap", "page")
     assert live["data"] == {"text": "ours"}, "what only they held is gone"
-    assert "annotations" not in live["metadata"], "and so are their notes"
+    assert live["metadata"]["annotations"] == {"ingresskit.io/adopted": "true"}, "and so are their notes"
     assert live["metadata"]["labels"] == stack.owner.labels
-    assert managers(live) == {("ingresskit", "Apply")}
+    assert managers(live) == {("ingresskit", "Apply"), ("ingresskit", "Update")}, "the mark is not part of the render"
     assert not stack.run().changed
     assert not stack.run(adopt=True).changed
 

@@ -5,7 +5,7 @@ import pytest
 from module_utils.ingresskit.api.resources import Ref
 from module_utils.ingresskit.engine.normalise import digest, fingerprint
 from module_utils.ingresskit.engine.ownership import Owner, own
-from module_utils.ingresskit.engine.plan import intact, plan, plan_removal
+from module_utils.ingresskit.engine.plan import intact, keep_adopted, plan, plan_removal
 from module_utils.ingresskit.engine.snapshot import Snapshot
 from module_utils.ingresskit.errors import ClusterError, ConflictError
 from module_utils.ingresskit.state.release import Entry, Release
@@ -118,6 +118,85 @@ def test_one_object(live, record, action, reason):
 def test_forced_conflict_is_configured_and_still_told():
     (change,) = plan([PAGE], snapshot(alive(PAGE, *TAKEN_BY_ARGO)), released(PAGE), force_conflicts=True)
     assert (change.action, change.reason) == ("configured", "argocd took .data.text")
+
+
+TAKEN_BY_HELM = [entry("ingresskit", {"f:metadata": LEAF}), entry("helm", FIELDS)]
+BY_KUBECTL = entry("kubectl-client-side-apply", FIELDS, "Update")
+MADE = [{"kind": "Deployment", "name": "tea", "controller": True}]
+APPLYSET = {"applyset.kubernetes.io/part-of": "applyset-x-v1"}
+ADOPTED = {
+    # name: (live object, record, action, reason, adopt)
+    "namesake": (
+        alive(PAGE, BY_KUBECTL, labels=FOREIGN), None,
+        "configured", "adopted, was managed by kubectl-client-side-apply", True,
+    ),
+    "namesake that nobody holds": (
+        alive(labels=FOREIGN, managedFields=[]), None, "configured", "adopted", True
+    ),
+    "namesake of another stack": (
+        alive(labels=OTHER_STACK), None, "conflicted", f"exists and belongs to the stack other: {RENAME}", False
+    ),
+    "namesake of another ApplySet": (
+        alive(labels=APPLYSET), None,
+        "conflicted", f"exists and belongs to another ApplySet (applyset-x-v1): {RENAME}", False,
+    ),
+    "namesake that a controller makes": (
+        alive(labels=FOREIGN, ownerReferences=MADE), None,
+        "conflicted", f"exists and is made by Deployment tea: {RENAME}", False,
+    ),
+    "as we left it": (alive(), released(PAGE), "unchanged", "", False),
+    "as we left it, but for helm": (
+        alive(PAGE, entry("ingresskit", FIELDS), entry("helm", FIELDS, "Update")), released(PAGE),
+        "configured", "taken over from helm", True,
+    ),
+    "taken by helm's Apply": (
+        alive(PAGE, *TAKEN_BY_HELM), released(PAGE), "configured", "taken over from helm, helm took .data.text", True
+    ),
+    "taken by another Apply": (
+        alive(PAGE, *TAKEN_BY_ARGO), released(PAGE), "conflicted",
+        f"argocd took .data.text by server-side apply: {FORCE}", False,
+    ),
+    "killed between takeover and apply": (alive(labels=FOREIGN), released(PAGE, hash=""), "configured", "", True),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("live", "record", "action", "reason", "adopt"), ADOPTED.values(), ids=ADOPTED)
+def test_adopting(live, record, action, reason, adopt):
+    (change,) = plan([PAGE], snapshot(live), record, adopt=True)
+    assert (change.action, change.reason, change.adopt) == (action, reason, adopt)
+
+
+def test_a_return_to_an_earlier_revision_does_not_delete_what_was_adopted_since():
+    stays = rendered("stays", data={"text": "ours"})
+    seen = snapshot(alive(stays), alive(annotations={"ingresskit.io/adopted": "true"}))
+    changes = plan([stays], seen, released(PAGE, stays))
+    assert [change.action for change in changes] == ["unchanged", "deleted"]
+    assert [str(change) for change in keep_adopted(changes)][1:] == [
+        "ConfigMap cafe/page skipped (kept: it was there before it was adopted)"
+    ]
+
+
+def test_namespaces_are_never_adopted():
+    (change,) = plan([SPACE], snapshot(alive(SPACE, labels={})), None, adopt=True)
+    assert (change.action, change.adopt) == ("skipped", False)
+
+
+def test_a_conflict_with_helm_names_the_option():
+    (change,) = plan([PAGE], snapshot(alive(PAGE, *TAKEN_BY_HELM)), released(PAGE))
+    remedy = f"{FORCE}, or ingress_apply.adopt: true to take over from helm"
+    assert (change.action, change.reason) == ("conflicted", f"helm took .data.text by server-side apply: {remedy}")
+
+
+def test_a_field_no_longer_rendered_may_belong_to_whoever_took_it():
+    other = rendered(data={"title": "ours"})
+    (change,) = plan([other], snapshot(alive(PAGE, *TAKEN_BY_ARGO)), released(PAGE))
+    assert (change.action, change.reason) == ("configured", "")
+
+
+def test_what_our_own_handover_holds_is_not_lost():
+    held = [entry("ingresskit", {"f:metadata": LEAF}), entry("ingresskit-handover", FIELDS)]
+    (change,) = plan([PAGE], snapshot(alive(PAGE, *held)), released(PAGE, hash=""))
+    assert (change.action, change.reason) == ("configured", "")
 
 
 def test_namesakes_are_no_field_conflict_that_could_be_forced():

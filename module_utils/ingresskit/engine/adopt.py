@@ -13,6 +13,7 @@ from typing import Any
 
 from ..api.resources import MANAGER, Object
 from .fields import Entry, Fields, below, element, entries, is_ours, locate, paths
+from .ownership import ADOPTED, PART_OF
 
 # Field managers that bring whole objects: kubectl apply, create and replace, objects older than managedFields, helm.
 LEGACY = frozenset({"kubectl-client-side-apply", "kubectl-create", "kubectl-replace", "before-first-apply", "helm"})
@@ -40,34 +41,41 @@ def combined(live: Object) -> Fields:
 
 
 def takeover(live: Object) -> list[dict[str, Any]]:
-    """The JSON patch that makes the fields of legacy managers ours and removes their notes; [] where there are none.
-    It holds for this very resourceVersion: for another one the API server answers 409."""
-    if not legacies(live):
-        return []
-    kept = [entry for entry in entries(live) if not is_ours(entry) and not _is_legacy(entry)]
-    version = live["metadata"]["resourceVersion"]
-    annotations = live["metadata"].get("annotations") or {}
-    return [
-        {"op": "replace", "path": "/metadata/managedFields", "value": [*kept, _entry(live)]},
-        {"op": "replace", "path": "/metadata/resourceVersion", "value": version},
-        *(
-            {"op": "remove", "path": f"/metadata/annotations/{note.replace('~', '~0').replace('/', '~1')}"}
-            for note in _NOTES
-            if note in annotations
-        ),
-    ]
+    """The JSON patch that makes the fields of legacy managers ours, removes their notes, and marks what has not been
+    part of the stack as adopted; [] where there is nothing to do. It holds for this very resourceVersion: for another
+    one the API server answers 409."""
+    meta = live["metadata"]
+    annotations = _noteless(live) | _mark(live)
+    operations: list[dict[str, Any]] = []
+    if legacies(live):
+        kept = [entry for entry in entries(live) if not is_ours(entry) and not _is_legacy(entry)]
+        operations.append({"op": "replace", "path": "/metadata/managedFields", "value": [*kept, _entry(live)]})
+    if annotations != (meta.get("annotations") or {}):
+        operations.append({"op": "add", "path": "/metadata/annotations", "value": annotations})
+    version = {"op": "replace", "path": "/metadata/resourceVersion", "value": meta["resourceVersion"]}
+    return [*operations, version] if operations else []
 
 
-def without_legacies(after: Object) -> Object:
-    """An object, as a dry run of our apply shows it, without what only legacy managers hold: the state a takeover and
-    that apply would lead to, but for defaults."""
+def taken_over(live: Object, after: Object) -> Object:
+    """What a takeover of the live object and our apply lead to, but for defaults. ``after``: what a dry run of that
+    apply alone shows; what only legacy managers hold goes from it."""
     kept = {path for entry in entries(after) if not _is_legacy(entry) for path in paths(entry.get("fieldsV1") or {})}
     held = _union(*(entry.get("fieldsV1") or {} for entry in entries(after) if _is_legacy(entry)))
     result = copy.deepcopy(after)
     _remove(held, result, set(paths(held)), kept)
-    for note in _NOTES:
-        (result["metadata"].get("annotations") or {}).pop(note, None)
+    result["metadata"]["annotations"] = _noteless(result) | _mark(live)
     return result
+
+
+def _noteless(obj: Object) -> dict[str, str]:
+    """The annotations without the notes of legacy managers."""
+    annotations = obj["metadata"].get("annotations") or {}
+    return {name: value for name, value in annotations.items() if name not in _NOTES}
+
+
+def _mark(live: Object) -> dict[str, str]:
+    """The annotation of what has not been part of the stack."""
+    return {} if PART_OF in (live["metadata"].get("labels") or {}) else {ADOPTED: "true"}
 
 
 def _is_legacy(entry: Entry) -> bool:

@@ -20,6 +20,7 @@ PART = "ingresskit.io/part"
 MANAGED_BY = "app.kubernetes.io/managed-by"
 HISTORY_OF = "ingresskit.io/history-of"  # label of what a release record refers to
 KEEP = "ingresskit.io/keep"  # annotation: "true" is never pruned nor removed
+ADOPTED = "ingresskit.io/adopted"  # annotation: "true" was there before the stack took it over
 
 
 @dataclass(frozen=True)

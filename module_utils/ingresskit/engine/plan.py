@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from ..api.resources import Object, Ref
@@ -15,7 +15,7 @@ from .changes import Change, ChangeSet
 from .fields import Fields, Loss, losses, ours, present
 from .handover import HANDOVER
 from .normalise import INPUTS, digest, fingerprint, generated
-from .ownership import KEEP, MANAGED_BY, PART, PART_OF, STACK
+from .ownership import ADOPTED, KEEP, MANAGED_BY, PART, PART_OF, STACK
 from .stages import stage
 
 if TYPE_CHECKING:
@@ -74,6 +74,14 @@ def plan_removal(seen: Snapshot, record: Release | None) -> ChangeSet:
     return ChangeSet(tuple(_removals(_held(seen, record), seen, record)))
 
 
+def keep_adopted(changes: ChangeSet) -> ChangeSet:
+    """A plan to return to an earlier revision, without the deletion of what was adopted since: nothing could bring it
+    back."""
+    adopted = {change.ref: change for change in changes.of("deleted") if _annotated(change.live or {}, ADOPTED)}
+    reason = "kept: it was there before it was adopted"
+    return changes.replaced({ref: replace(change, action="skipped", reason=reason) for ref, change in adopted.items()})
+
+
 def intact(seen: Snapshot, record: Release | None) -> set[Ref]:
     """References whose live object still is as our last release left it: the renderer may keep their generated content
     and send the object without data."""
@@ -111,6 +119,7 @@ def _compared(ref: Ref, obj: Object, live: Object, basis: _Basis) -> Change:
     as_left = record is not None and _as_left(ref, live, record) and record.objects[ref].hash == fingerprint(obj)
     if as_left and _labelled(live, obj) and not former:
         return Change(ref, "unchanged", obj, live, done=True)
+    unfinished = basis.adopt and not _labelled(live, obj)  # adopted by a run that was killed
     released = record.released(ref) if record else None
     lost = _missed(released, obj, live) if released is not None else []
     rivals = [loss for loss in lost if loss.operation == "Apply" and loss.manager not in former]
@@ -120,7 +129,7 @@ def _compared(ref: Ref, obj: Object, live: Object, basis: _Basis) -> Change:
     if generated(obj) and "data" not in obj and _inputs(obj) != _inputs(live):
         raise ClusterError(f"{ref}: rendered without content although its inputs changed: report this as a bug")
     told = [f"taken over from {', '.join(former)}"] if former else []
-    return Change(ref, "configured", obj, live, ", ".join([*told, *map(str, lost)]), adopt=bool(former))
+    return Change(ref, "configured", obj, live, ", ".join([*told, *map(str, lost)]), adopt=bool(former) or unfinished)
 
 
 def _missed(released: Fields, obj: Object, live: Object) -> list[Loss]:
@@ -174,7 +183,7 @@ def _removals(refs: Iterable[Ref], seen: Snapshot, record: Release | None) -> li
 
 def _removal(ref: Ref, seen: Snapshot) -> Change:
     live = seen.live(ref) or {}
-    if (live["metadata"].get("annotations") or {}).get(KEEP) == "true":
+    if _annotated(live, KEEP):
         return Change(ref, "skipped", None, live, f"kept: it is annotated {KEEP}")
     return Change(ref, "deleted", None, live)
 
@@ -206,6 +215,10 @@ def _whose(live: Object) -> str:
 
 def _labelled(live: Object, obj: Object) -> bool:
     return _labels(live).get(PART_OF) == _labels(obj).get(PART_OF)
+
+
+def _annotated(live: Object, name: str) -> bool:
+    return (live["metadata"].get("annotations") or {}).get(name) == "true"
 
 
 def _labels(live: Object) -> dict[str, str]:

@@ -21,7 +21,7 @@ from ..api.failures import (
 from ..api.resources import Object, Ref
 from ..errors import ClusterError, ConflictError, IngresskitError
 from ..state.release import Release
-from .adopt import LEGACY, legacies, takeover, without_legacies
+from .adopt import LEGACY, taken_over, takeover
 from .changes import Action, Change
 from .diff import same
 from .fields import ours, paths
@@ -105,10 +105,8 @@ class Sender:
         defaults where something goes."""
         for _ in range(_TRIES):
             after = self._apply(change, dry_run=True)
-            if not legacies(after):
-                return after
             try:
-                return self.api.update(without_legacies(after), dry_run=True)
+                return self.api.update(taken_over(change.live or after, after), dry_run=True)
             except Conflict:
                 continue
         raise _restless(change)
