@@ -46,7 +46,8 @@ class Findings:
 def main(arguments: Sequence[str] | None = None) -> int:
     """Measures and reports. Returns 0, 1 for a failure that has been explained, 130 when interrupted."""
     options = _parser().parse_args(arguments)
-    signal.signal(signal.SIGTERM, _interrupt)
+    for number in (signal.SIGINT, signal.SIGTERM):  # a shell has jobs in the background ignore SIGINT
+        signal.signal(number, _interrupt)
     try:
         check_context(options.context, any_context=options.any_context)
         _measure(Cache.of_user(), options)

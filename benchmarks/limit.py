@@ -14,6 +14,8 @@ from typing import Any
 
 import urllib3
 
+from benchmarks.own_time import timed
+
 THREADS = 32
 PLACES = {"Namespace": "/api/v1/namespaces", "Secret": "/api/v1/{}/secrets"}
 PLACES["Ingress"] = "/apis/networking.k8s.io/v1/{}/ingresses"
@@ -51,4 +53,6 @@ def send_all(server: str, ca_file: str, token: str, objects: list[dict[str, Any]
 
 if __name__ == "__main__":
     _, server, ca_file, token_file, objects_file = sys.argv
-    send_all(server, ca_file, Path(token_file).read_text(), json.loads(Path(objects_file).read_text()))
+    objects = json.loads(Path(objects_file).read_text())
+    with timed():
+        send_all(server, ca_file, Path(token_file).read_text(), objects)

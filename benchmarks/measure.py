@@ -8,9 +8,10 @@ import signal
 import subprocess
 import sys
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
+from benchmarks import own_time
 from benchmarks.engines import Command, Engine
 from benchmarks.results import PHASES, Phase, Row, extrapolated
 from benchmarks.server import Server
@@ -22,10 +23,11 @@ PROGRAM = Path(__file__).parent / "measured.py"
 
 @dataclass(frozen=True)
 class Taken:
-    """What a command took."""
+    """What a command took; ``own``: the part of it that the program says was its work, see own_time.py."""
 
     seconds: float
     peak_mib: float
+    own: float | None
 
 
 @dataclass(frozen=True)
@@ -58,14 +60,17 @@ class Bench:
         count = self.server.count() - before
         sent = objects if engine.sample is None else engine.sample
         row = Row(engine.name, sent, phase, taken.seconds, count.calls, count.writes, taken.peak_mib)
+        if taken.own is not None:
+            row = replace(row, seconds=taken.own, process=taken.seconds)
         return row if engine.sample is None else extrapolated(row, empty, objects)
 
     def run(self, command: Command) -> Taken:
         """Runs a command through measured.py. Raises CommandError with the end of what it said."""
-        out, log = self.folder / "measured.json", self.folder / "measured.log"
-        out.unlink(missing_ok=True)
+        out, log, own = (self.folder / f"measured.{suffix}" for suffix in ("json", "log", "seconds"))
+        for path in (out, own):
+            path.unlink(missing_ok=True)
         wrapped = [sys.executable, "-I", "-S", str(PROGRAM), str(out), str(log), *command.line]
-        env = {**os.environ, **command.env}
+        env = {**os.environ, own_time.FILE: str(own), **command.env}
         with subprocess.Popen(wrapped, env=env, cwd=self.folder, stdin=subprocess.DEVNULL, process_group=0) as child:
             try:
                 child.wait(self.timeout)
@@ -80,7 +85,7 @@ class Bench:
         result = json.loads(out.read_text())
         if result["code"]:
             raise CommandError(command.line, result["code"], tail(log.read_text(errors="replace")))
-        return Taken(result["seconds"], result["peak_mib"])
+        return Taken(result["seconds"], result["peak_mib"], float(own.read_text()) if own.exists() else None)
 
 
 def _end(child: subprocess.Popen[bytes]) -> None:

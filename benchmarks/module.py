@@ -1,7 +1,7 @@
-"""library/ingress_stack.py in a process of its own: python -m benchmarks.module ARGUMENTS_FILE
+"""What the module ingress_stack does, in a process of its own: python -m benchmarks.module ARGUMENTS_FILE
 
-The module's main() with the arguments that the role would hand it, from the start of the interpreter to the result.
-What Ansible adds around a module (packing it, templating its arguments) is in ingresskit-playbook.
+As ansible-playbook does it: the action plugin has loaded ingresskit when the play begins, and the clock runs from the
+task's arguments to its result. Ansible's own start, its reading and templating are in ingresskit-playbook.
 """
 
 from __future__ import annotations
@@ -9,27 +9,42 @@ from __future__ import annotations
 import json
 import sys
 from importlib import import_module
+from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
+from typing import Any
 
-import ansible.module_utils
-import ansible.modules
-from ansible.module_utils import basic
+from benchmarks.own_time import timed
 
 ROOT = Path(__file__).parents[1]
+MODULE = "ingress_stack"
 
 
-def main(arguments: bytes) -> None:
-    """Ends with the module's exit code, its result on standard output."""
-    ansible.modules.__path__.append(str(ROOT / "library"))
-    ansible.module_utils.__path__.append(str(ROOT / "module_utils"))
-    basic._ANSIBLE_ARGS, basic._ANSIBLE_PROFILE = arguments, "legacy"
-    import_module("ansible.modules.ingress_stack").main()
+def main(arguments_file: Path) -> None:
+    """Prints the result. Raises SystemExit with the message where the module fails."""
+    shell, module = load()
+    text = arguments_file.read_text(encoding="utf-8")
+    with timed():
+        result = shell.answer_here(
+            MODULE, module.SPEC, module.work, json.loads(text), check_mode=False, diff=False, say=print
+        )
+        if result.get("failed"):
+            raise SystemExit(result["msg"])
+    print(result["summary"], result["api_calls"])
+
+
+def load() -> tuple[Any, Any]:
+    """``shell`` and the module, as the action plugin gets them; loading that loads what it shares with every task."""
+    spec = spec_from_file_location(f"benchmarks.{MODULE}", ROOT / "plugins" / "action" / f"{MODULE}.py")
+    assert spec and spec.loader
+    plugin = module_from_spec(spec)
+    spec.loader.exec_module(plugin)
+    return plugin._core("shell"), import_module(f"{plugin._package()}.modules.{MODULE}")
 
 
 def arguments(**parameters: object) -> str:
-    """A module's arguments as Ansible writes them."""
-    return json.dumps({"ANSIBLE_MODULE_ARGS": parameters})
+    """The text of a file with a task's arguments."""
+    return json.dumps(parameters)
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]).read_bytes())
+    main(Path(sys.argv[1]))

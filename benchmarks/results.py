@@ -17,7 +17,11 @@ ENGINES = (*OURS, LIMIT, *PEERS)
 
 @dataclass(frozen=True)
 class Row:
-    """What one engine took for one phase. ``sample``: how many objects were really sent, where not all of them."""
+    """What one engine took for one phase.
+
+    ``sample``: how many objects were really sent, where not all of them. ``process``: where ``seconds`` are those of
+    the work alone, the seconds of the whole process, the start of Python and all imports included.
+    """
 
     engine: str
     objects: int
@@ -27,9 +31,15 @@ class Row:
     api_writes: int
     peak_mib: float
     sample: int | None = None
+    process: float | None = None
+
+    @property
+    def whole(self) -> float:
+        """Seconds of the whole process."""
+        return self.seconds if self.process is None else self.process
 
     def record(self) -> dict[str, Any]:
-        """The row as results/latest.json has it; ``extrapolated_from`` only where that is so."""
+        """The row as results/latest.json has it; ``extrapolated_from`` and ``process_seconds`` where they apply."""
         record: dict[str, Any] = {
             "engine": self.engine,
             "objects": self.objects,
@@ -39,7 +49,11 @@ class Row:
             "api_writes": self.api_writes,
             "peak_mib": round(self.peak_mib, 1),
         }
-        return record if self.sample is None else record | {"extrapolated_from": self.sample}
+        if self.process is not None:
+            record["process_seconds"] = round(self.process, 3)
+        if self.sample is not None:
+            record["extrapolated_from"] = self.sample
+        return record
 
 
 def middle(rows: Sequence[Row]) -> Row:
@@ -54,6 +68,7 @@ def middle(rows: Sequence[Row]) -> Row:
         round(median(row.api_writes for row in rows)),
         max(row.peak_mib for row in rows),
         first.sample,
+        None if first.process is None else median(row.process or 0 for row in rows),
     )
 
 
@@ -145,29 +160,33 @@ def _table(rows: Sequence[Row], phase: Phase, missing: Mapping[str, str]) -> str
     found = {row.engine: row for row in rows}
     best, limit = best_peer(rows, phase), found.get(LIMIT)
     lines = [
-        f"| {'no-op' if phase == 'noop' else phase} | seconds | times best peer | times limit | calls | writes "
-        "| peak MiB |",
-        "|---|---:|---:|---:|---:|---:|---:|",
+        f"| {'no-op' if phase == 'noop' else phase} | seconds | whole process | times best peer | times limit "
+        "| calls | writes | peak MiB |",
+        "|---|---:|---:|---:|---:|---:|---:|---:|",
     ]
     for engine in ENGINES:
         if row := found.get(engine):
             lines.append(_line(row, best, limit))
         elif engine in missing:
-            lines.append(f"| {engine} | not run: {missing[engine]} | | | | | |")
+            lines.append(f"| {engine} | not run: {missing[engine]} | | | | | | |")
     return "\n".join(lines)
 
 
 def _line(row: Row, best: Row | None, limit: Row | None) -> str:
     name = row.engine + (f" (from {row.sample} objects)" if row.sample is not None else "")
     about = "about " if row.sample is not None else ""
+    whole = "" if row.process is None else f"{row.process:.2f}"
+    # like with like: whole processes, or the work alone of the two of which that is known
+    to_peer = f"{row.whole / best.whole:.2f}" if best else ""
+    to_limit = f"{_against(row, limit):.2f}" if limit else ""
     return (
-        f"| {name} | {about}{row.seconds:.2f} | {_ratio(row, best)} | {_ratio(row, limit)} "
+        f"| {name} | {about}{row.seconds:.2f} | {whole} | {to_peer} | {to_limit} "
         f"| {row.api_calls:,} | {row.api_writes:,} | {row.peak_mib:.0f} |"
     )
 
 
-def _ratio(row: Row, other: Row | None) -> str:
-    return f"{row.seconds / other.seconds:.2f}" if other and other.seconds else ""
+def _against(row: Row, limit: Row) -> float:
+    return row.whole / limit.whole if row.process is None else row.seconds / limit.seconds
 
 
 def _seconds(row: Row) -> float:

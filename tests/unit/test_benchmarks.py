@@ -1,6 +1,7 @@
 """The benchmark's pure parts: what is generated, how requests are counted, what is made of the figures."""
 
 import json
+from dataclasses import replace
 from datetime import UTC, datetime
 
 import pytest
@@ -115,6 +116,10 @@ class TestMedians:
         rows = [row(seconds=3, calls=30, peak=1), row(seconds=1, calls=20, peak=9), row(seconds=2, calls=20, peak=2)]
         assert medians(rows) == [row(seconds=2, calls=20, peak=9)]
 
+    def test_of_whole_processes_are_taken_beside(self):
+        rows = [replace(row(seconds=1), process=whole) for whole in (5.0, 4.0, 9.0)]
+        assert medians(rows)[0].record()["process_seconds"] == 5.0
+
     def test_keep_engines_phases_and_sizes_apart(self):
         rows = [row(), row(phase="noop"), row("helm"), row(objects=300)]
         assert medians([*rows, *rows]) == rows
@@ -146,16 +151,16 @@ def test_records_have_the_keys_that_others_read():
 
 class TestTables:
     ROWS = [
-        row("limit", seconds=2.0),
-        row("ingresskit-module", seconds=2.2),
+        replace(row("limit", seconds=2.0), process=2.5),
+        replace(row("ingresskit-module", seconds=2.2), process=4.0),
         row("kubectl-ssa", seconds=10.0),
         row("helm", seconds=8.0),
     ]
 
-    def test_set_every_engine_beside_the_best_peer_and_the_limit(self):
+    def test_set_whole_processes_beside_the_best_peer_and_like_beside_like_of_the_limit(self):
         text = tables(self.ROWS, 1000, {})
-        assert "| ingresskit-module | 2.20 | 0.28 | 1.10 | 10 | 5 | 20 |" in text
-        assert "| kubectl-ssa | 10.00 | 1.25 | 5.00 |" in text
+        assert "| ingresskit-module | 2.20 | 4.00 | 0.50 | 1.10 | 10 | 5 | 20 |" in text
+        assert "| kubectl-ssa | 10.00 |  | 1.25 | 4.00 |" in text
 
     def test_tell_why_an_engine_is_not_there(self):
         text = tables(self.ROWS, 1000, {"kubectl": "it is not installed"})
