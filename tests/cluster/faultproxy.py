@@ -43,8 +43,10 @@ class Call:
 
     @property
     def writes(self):
+        """Whether it may change something. A lease is renewed as the clock says, so that does not count."""
         review = self.path.startswith("/apis/authorization.k8s.io/")
-        return self.method != "GET" and "dryRun" not in self.query and not review
+        renewal = self.method == "PUT" and "/leases/" in self.path
+        return self.method != "GET" and "dryRun" not in self.query and not review and not renewal
 
     @property
     def watch(self):
@@ -199,13 +201,14 @@ class FaultProxy:
             return
         with contextlib.suppress(OSError, urllib3.exceptions.HTTPError):
             handler.send_response(response.status)
+            handler.send_header("Transfer-Encoding", "chunked")
             handler.end_headers()
             handler.wfile.flush()
-            for line in response:
+            for line in itertools.chain(response, [b""]):  # an empty chunk is the end
                 if time.monotonic() < self._dead_until:
                     cut(handler)
                     break
-                handler.wfile.write(line)
+                handler.wfile.write(b"%x\r\n%b\r\n" % (len(line), line))
                 handler.wfile.flush()
         response.close()
 

@@ -10,14 +10,15 @@ from contextlib import suppress
 from module_utils.ingresskit.api import transport
 from module_utils.ingresskit.api.client import connect
 from module_utils.ingresskit.api.resources import BUILTIN, Ref
-from module_utils.ingresskit.converge import Settings, converge, remove
+from module_utils.ingresskit.converge import converge, remove
 from module_utils.ingresskit.engine.parallel import each
+from module_utils.ingresskit.settings import Settings
 from tests.cluster.double import ingress, obj, path
 from tests.cluster.playbook import CONTEXT, kubectl, namespaces
 
 # Processes are forked from a server that has everything loaded: a run begins in some 20 ms, and can be killed for good.
 PROCESSES = multiprocessing.get_context("forkserver")
-LOADED = ("tests.cluster.smallstack", "module_utils.ingresskit.tls", "module_utils.ingresskit.engine.wait")
+LOADED = ("tests.cluster.smallstack", "module_utils.ingresskit.tls", "module_utils.ingresskit.transaction")
 FOLLOWERS = {"Event", "EndpointSlice", "Endpoints", "ControllerRevision", "ReplicaSet", "Pod", "Lease"}
 VOLATILE = {"uid", "resourceVersion", "creationTimestamp", "managedFields", "generation"}
 
@@ -101,7 +102,7 @@ class SmallStack:
     def _of(self, resource, selector):
         return [
             live for live in self.api.list_objects(resource, selector=selector).items
-            if not live["metadata"].get("deletionTimestamp")
+            if not live["metadata"].get("deletionTimestamp") and live.get("type") != "ingresskit.io/history"
         ]  # fmt: skip
 
 
