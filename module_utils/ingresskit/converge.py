@@ -15,9 +15,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from . import model, preflight
+from .api.resources import Ref
 from .app_files import read_app_files
 from .controllers import IngressController
-from .errors import IngresskitError, InventoryError
+from .errors import ClusterError, IngresskitError, InventoryError
 from .facts import Facts
 from .manifests import Object
 from .model.stack import Stack
@@ -153,13 +154,30 @@ def remove(inventory: Mapping[str, Any], settings: Settings) -> Outcome:
 
 def withdraw(stack: Stack, settings: Settings, part: str = "") -> Outcome:
     """``remove`` for a stack or, where ``part`` names one, for that part alone."""
+    from .engine.rights import telling
+
+    api, owner = connect_to(stack), owner_of(stack, part)
+    with telling(api, owner, partial(_recorded, api, owner)):
+        return _withdraw(api, owner, stack, settings)
+
+
+def _recorded(api: KubeApi, owner: Owner) -> set[Ref]:
+    """What the stack holds, as far as the record may be read."""
+    from .state import store
+
+    with suppress(ClusterError):
+        record = store.load(api, owner)
+        return set(record.objects) if record else set()
+    return set()
+
+
+def _withdraw(api: KubeApi, owner: Owner, stack: Stack, settings: Settings) -> Outcome:
     from .engine.apply import preview, raise_errors
     from .engine.plan import plan_removal
     from .engine.prune import forget, prune, spare
     from .engine.snapshot import observe
     from .state import store
 
-    api, owner = connect_to(stack), owner_of(stack, part)
     record = store.load(api, owner)
 
     def planned() -> ChangeSet:
@@ -208,6 +226,21 @@ class _Run:
         self.apply = prepared.stack.ingress_apply
 
     def converge(self) -> Outcome:
+        from .engine.rights import telling
+
+        with telling(self.api, self.owner, self._refs):
+            return self._converge()
+
+    def _refs(self) -> set[Ref]:
+        """What this run is about, as far as that can be told without having read anything of the cluster."""
+        from .tls import new_authority
+
+        facts = self.prepared.facts
+        authority = new_authority(self.stack.name, facts.now) if facts.now else None  # nobody's; for the names only
+        objects = self.subject.render(replace(facts, authority=authority))
+        return {*map(Ref.of, objects), *_recorded(self.api, self.owner)}
+
+    def _converge(self) -> Outcome:
         from .state import store
         from .transaction import Transaction
 

@@ -48,6 +48,7 @@ class SmallStack:
             "ingress_stack_name": self.name,
             "ingress_controller": {**controller, "network_policy": False, "expose": {"type": "ClusterIP"}},
             "ingress_apps": routes,
+            "ingress_smoke": {"enabled": False},
             **more,
         }
 

@@ -1,15 +1,9 @@
 """A network that fails: whatever it does to one call in ten, the cluster ends up as it does without. Names: faults-net."""
 
-import json
-import signal
-import time
-
 import pytest
 
-from module_utils.ingresskit.errors import ConflictError
-from tests.cluster.faultproxy import FAULTS, FaultProxy, Tokens, killer
-from tests.cluster.playbook import kubectl
-from tests.cluster.smallstack import PROCESSES, SmallStack
+from tests.cluster.faultproxy import FAULTS, FaultProxy
+from tests.cluster.smallstack import SmallStack
 
 SMALL, LARGE = ("a", "b"), ("a=other:81", "b", "c", "d", "e")
 WAY = (SMALL, LARGE, SMALL, None)  # install, upgrade, prune, removal

@@ -58,7 +58,8 @@ class Api(Protocol):
     def calls(self) -> Counter[str]:
         """Requests sent so far by verb: get, list, watch, create, update, patch, delete; retries included.
 
-        Dry runs count under "dryrun", so that create + update + patch + delete are the writes."""
+        Dry runs count under "dryrun", questions about the user's rights under "review", so that create + update + patch
+        + delete are the writes."""
 
     @property
     def writes(self) -> int:
@@ -126,6 +127,13 @@ class Api(Protocol):
 
     def now(self) -> datetime:
         """The time by the API server's clock, to a second."""
+
+    def may(self, verb: str, group: str, plural: str, namespace: str = "") -> bool:
+        """Whether the user is allowed this; without a namespace, everywhere."""
+
+    @property
+    def refused(self) -> str:
+        """Whom RBAC refused a call so far, "" where it refused none."""
 
     def renew(self, timeout: float) -> None:
         """Starts the deadline anew under which calls are retried. A call made after it is still sent, once."""
@@ -338,6 +346,21 @@ class KubeApi:
         query |= {"labelSelector": selector} if selector else {}
         call = Call("watch", "GET", resource.path(namespace), resource.name, query)
         return _KubeWatch(self._transport.stream(call, timeout + 5), resource)
+
+    def may(self, verb: str, group: str, plural: str, namespace: str = "") -> bool:
+        attributes = {"verb": verb, "group": group, "resource": plural, "namespace": namespace}
+        body = {
+            "apiVersion": "authorization.k8s.io/v1",
+            "kind": "SelfSubjectAccessReview",
+            "spec": {"resourceAttributes": {key: value for key, value in attributes.items() if value}},
+        }
+        path = "/apis/authorization.k8s.io/v1/selfsubjectaccessreviews"
+        answer = self._transport.json(Call("review", "POST", path, f"{verb} {plural}", body=body))
+        return bool((answer.get("status") or {}).get("allowed"))
+
+    @property
+    def refused(self) -> str:
+        return self._transport.refused
 
     def _path(self, ref: Ref) -> str:
         return self.resource(ref.api_version, ref.kind).path(ref.namespace, ref.name)

@@ -40,7 +40,11 @@ class Unauthorized(ApiError):
 
 
 class Forbidden(ApiError):
-    """403: RBAC or admission (quota, Pod Security) refuses."""
+    """403: RBAC or admission (quota, Pod Security) refuses. ``user``: whom RBAC refused, "" where it was another."""
+
+    def __init__(self, message: str, status: int = 403, reason: str = "", *, user: str = "") -> None:
+        super().__init__(message, status, reason)
+        self.user = user
 
 
 class NotFound(ApiError):
@@ -80,6 +84,7 @@ class WebhookDown(ApiError):
     """500: an admission webhook that has to be asked does not answer, maybe because its Pods are only just starting."""
 
 
+GRANT = ": grant that by RBAC"  # the end of what is said of a missing right
 _UNAUTHORIZED = "ingress_cluster.context: the API server refuses its credentials: log in again or name another context"
 # How a server-side apply names the object before it says what is wrong, and how it prints the value it met.
 _TYPED = re.compile(r"failed to create typed (patch|live) object \([^)]*\): ")
@@ -125,18 +130,17 @@ def failure(status: int, body: Mapping[str, Any], subject: str) -> ApiError:
     uncalled = _UNCALLED.search(text) if status == 500 else None
     if uncalled:
         return WebhookDown(_webhook_down(subject, uncalled), status, reason)
-    said = {401: _UNAUTHORIZED, 403: _denied(text) or said}.get(status, said)
-    kinds = {401: Unauthorized, 403: Forbidden, 404: NotFound, 410: Gone}
-    return kinds.get(status, ApiError)(said, status, reason)
+    if status == 403:
+        denied = _DENIED.search(text)
+        return Forbidden(_denied(denied) if denied else said, status, reason, user=denied["user"] if denied else "")
+    kinds = {401: Unauthorized, 404: NotFound, 410: Gone}
+    return kinds.get(status, ApiError)(_UNAUTHORIZED if status == 401 else said, status, reason)
 
 
-def _denied(text: str) -> str:
-    found = _DENIED.search(text)
-    if not found:
-        return ""
+def _denied(found: re.Match[str]) -> str:
     resource = ".".join(filter(None, (found["resource"], found["group"])))
     where = f"in namespace {found['namespace']}" if found["namespace"] else "in the whole cluster"
-    return f'the user "{found["user"]}" may not {found["verb"]} {resource} {where}: grant that by RBAC'
+    return f'the user "{found["user"]}" may not {found["verb"]} {resource} {where}{GRANT}'
 
 
 def _webhook_down(subject: str, found: re.Match[str]) -> str:

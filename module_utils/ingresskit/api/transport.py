@@ -60,6 +60,7 @@ class Transport:
         self._lock = threading.Lock()
         self._pool = _pool(access, workers)
         self._renewals = 0  # of the credentials
+        self.refused = ""  # whom RBAC refused a call
         self._heard = ("", 0.0)  # the last answer's Date, and when that was on the monotonic clock
 
     def now(self) -> datetime:
@@ -85,6 +86,7 @@ class Transport:
                 if response.status < 300:
                     return cast(dict[str, Any], json.loads(response.data))
                 error: ApiError = failure(response.status, _status(response), call.subject)
+                self.refused = getattr(error, "user", "") or self.refused
                 pause = _pause(response)
             except (HTTPError, OSError, ValueError) as problem:
                 error = self._unreachable(call, problem)

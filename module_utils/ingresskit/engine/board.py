@@ -88,9 +88,8 @@ class Board:
 
     def _forget(self, scope: Scope) -> None:
         """Before a LIST, which tells all there is."""
-        if scope.resource is SLICES:
-            self._slices.clear()
         for ref in scope.targets:
+            self._slices.pop(ref, None)
             self._set(scope, _absent(scope, ref))
 
     def _see(self, scope: Scope, obj: Object, *, deleted: bool = False) -> None:

@@ -102,8 +102,18 @@ def _parents(api: Api, owner: Owner) -> list[Change]:
             Ref("", "Secret", owner.state_namespace, owner.ca_name),
             Ref("", "Namespace", "", owner.state_namespace),
         ]
-    found = ((ref, api.get(ref, metadata_only=True)) for ref in refs)
+    found = ((ref, _readable(api, ref)) for ref in refs)
     return [Change(ref, "deleted", None, live) for ref, live in found if live and _made_by_us(live)]
+
+
+def _readable(api: Api, ref: Ref) -> Object | None:
+    """A Namespace that a user bound to it may not even read is not to be deleted by that user either."""
+    try:
+        return api.get(ref, metadata_only=True)
+    except Forbidden:
+        if ref.kind != "Namespace":
+            raise
+        return None
 
 
 def _records(api: Api, owner: Owner) -> set[str]:

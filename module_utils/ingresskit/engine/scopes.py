@@ -18,6 +18,14 @@ class Scope:
     resource: Resource
     targets: set[Ref] = field(default_factory=set)
     version: str = ""  # resourceVersion the next watch starts from
+    namespace: str | None = None  # where it may not be listed in all of them
+
+
+def narrowed(scope: Scope) -> list[Scope]:
+    """The same, a namespace each: for a user who has rights in namespaces only."""
+    spaces = sorted({ref.namespace for ref in scope.targets})
+    inside = {space: {ref for ref in scope.targets if ref.namespace == space} for space in spaces}
+    return [Scope(scope.resource, inside[space], namespace=space) for space in spaces]
 
 
 def scopes_of(objects: Iterable[Object], ingress_needs_address: bool) -> list[Scope]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import TYPE_CHECKING
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from ..api.client import Api
 
 Kind = tuple[str, str]  # (apiVersion, kind)
+_Spaces = Mapping[Kind, Collection[str]]  # the namespaces in which there may be some of a kind
 _NAMESPACE = BUILTIN["v1", "Namespace"]
 _FEW = 4  # names of a kind in a namespace that are asked for one by one rather than by a LIST
 
@@ -51,13 +52,16 @@ def observe(
     api: Api, owner: Owner, record: Release | None, *, workers: int = 16, for_removal: bool = False
 ) -> Snapshot:
     """One LIST per kind of the last release (by label, cluster-wide, metadata only, parallel) and one of Namespaces.
+    A kind that may not be listed in the whole cluster is listed in each namespace where the release has some.
 
     That is all a run needs whose render has no new names; ``complete`` adds the rest once the objects are known.
     ``for_removal``: nothing is rendered, so where the record is lost all built-in kinds are looked through."""
     unrecorded = set(BUILTIN) if for_removal else set()
     kinds = (record.kinds if record else unrecorded) - {("v1", "Namespace")}
+    spaces_of = _spaces(record.objects if record else ())
     jobs: list[Callable[[], list[Object] | None]] = [partial(_namespaces, api)]
-    jobs += [partial(_labelled if record else _visible, api, owner, kind) for kind in sorted(kinds)]
+    look = partial(_labelled, api, owner, spaces_of) if record else partial(_visible, api, owner)
+    jobs += [partial(look, kind) for kind in sorted(kinds)]
     spaces, *lists = together(jobs, workers)
     seen = Snapshot(owner, namespaces=None if spaces is None else {obj["metadata"]["name"]: obj for obj in spaces})
     return _with(seen, [spaces or [], *(items or [] for items in lists)], kinds)
@@ -75,12 +79,11 @@ def complete(
     wanted = {Ref.of(obj) for obj in objects}
     _check_namespaces(api, wanted, seen)
     kinds = {(ref.api_version, ref.kind) for ref in wanted} - seen.listed - {("v1", "Namespace")}
-    lists = each(partial(_labelled, api, seen.owner), sorted(kinds), workers)
-    seen = _with(seen, [items or [] for items in lists], kinds)
+    seen = _with(seen, each(partial(_labelled, api, seen.owner, _spaces(wanted)), sorted(kinds), workers), kinds)
     released = set(record.objects) if record else set()
     unseen = {ref for ref in wanted | released if ref not in seen.owned} - seen.sought
     found = _look_up(api, unseen, seen, workers)
-    return replace(seen, others=seen.others | found, sought=seen.sought | unseen)
+    return replace(_with(seen, [list(found.values())], ()), sought=seen.sought | unseen)
 
 
 def _with(seen: Snapshot, lists: Iterable[list[Object]], kinds: Iterable[Kind]) -> Snapshot:
@@ -92,10 +95,25 @@ def _with(seen: Snapshot, lists: Iterable[list[Object]], kinds: Iterable[Kind]) 
     return replace(seen, owned=owned, others=others, listed=seen.listed | set(kinds))
 
 
-def _labelled(api: Api, owner: Owner, kind: Kind) -> list[Object]:
-    """All objects of a kind with the stack's label; none where the cluster does not serve the kind (yet)."""
+def _spaces(refs: Iterable[Ref]) -> _Spaces:
+    found: dict[Kind, set[str]] = defaultdict(set)
+    for ref in refs:
+        found[ref.api_version, ref.kind].add(ref.namespace)
+    return found
+
+
+def _labelled(api: Api, owner: Owner, spaces: _Spaces, kind: Kind) -> list[Object]:
+    """All objects of a kind with the stack's label; none where the cluster does not serve the kind (yet). A user who
+    has rights in namespaces only sees those in ``spaces``; what the stack has elsewhere is not among them."""
     try:
-        return api.list_metadata(api.resource(*kind), selector=owner.selector).items
+        resource = api.resource(*kind)
+        try:
+            return api.list_metadata(resource, selector=owner.selector).items
+        except Forbidden:
+            if not resource.namespaced:
+                raise
+        lists = (api.list_metadata(resource, space, owner.selector).items for space in sorted(spaces.get(kind, ())))
+        return [obj for items in lists for obj in items]
     except (NotFound, UnknownKind):
         return []
 
@@ -103,7 +121,7 @@ def _labelled(api: Api, owner: Owner, kind: Kind) -> list[Object]:
 def _visible(api: Api, owner: Owner, kind: Kind) -> list[Object]:
     """The same for a kind of which the stack may well have nothing: none where it may not be listed."""
     try:
-        return _labelled(api, owner, kind)
+        return _labelled(api, owner, {}, kind)
     except Forbidden:
         return []
 
@@ -158,7 +176,13 @@ def _known(api: Api, ref: Ref) -> Resource | None:
 
 
 def _by_name(api: Api, ref: Ref) -> dict[Ref, Object]:
-    obj = api.get(ref, metadata_only=True)
+    try:
+        obj = api.get(ref, metadata_only=True)
+    except Forbidden:
+        if ref.kind != "Namespace":
+            raise
+        # bound to it, so it is there: somebody else's, to be used as it is
+        obj = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": ref.name}}
     return {ref: obj} if obj else {}
 
 

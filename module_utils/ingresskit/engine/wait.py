@@ -45,10 +45,11 @@ def wait(
     scopes = scopes_of(objects, ingress_needs_address)
     if not scopes:
         return []
-    board = Board(scopes, ingress_needs_address, progress)
     watcher = Watcher(api, owner)
     try:
-        for scope, items in zip(scopes, each(watcher.list, scopes, len(scopes)), strict=True):
+        opened = [pair for pairs in each(watcher.open, scopes, len(scopes)) for pair in pairs]
+        board = Board([scope for scope, _ in opened], ingress_needs_address, progress)
+        for scope, items in opened:
             board.take(News(scope, items, all=True))
         if not board.done():
             _follow(api, board, watcher, time.monotonic() + timeout, timeout, grace)

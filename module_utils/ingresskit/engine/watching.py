@@ -7,12 +7,12 @@ import threading
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
-from ..api.failures import Gone
+from ..api.failures import Forbidden, Gone
 from ..api.resources import Object
 from ..errors import ClusterError
 from .board import News
 from .ownership import Owner
-from .scopes import Scope
+from .scopes import Scope, narrowed
 
 if TYPE_CHECKING:
     from ..api.client import Api, Watch
@@ -30,9 +30,18 @@ class Watcher:
         self._open: set[Watch] = set()
         self._closed = threading.Event()
 
+    def open(self, scope: Scope) -> list[tuple[Scope, list[Object]]]:
+        """The scope with its objects; or, where the user has rights in namespaces only, one for each of these."""
+        try:
+            return [(scope, self.list(scope))]
+        except Forbidden:
+            if not scope.resource.namespaced:
+                raise
+        return [(part, self.list(part)) for part in narrowed(scope)]
+
     def list(self, scope: Scope) -> list[Object]:
         """The scope's objects; its watch goes on from there. EndpointSlices carry the labels of their Service."""
-        listing = self._api.list_objects(scope.resource, selector=self._selector)
+        listing = self._api.list_objects(scope.resource, scope.namespace, self._selector)
         scope.version = listing.resource_version
         return listing.items
 
@@ -70,7 +79,7 @@ class Watcher:
                 self._relist(scope)
 
     def _follow(self, scope: Scope) -> None:
-        watch = self._api.watch(scope.resource, None, scope.version, self._selector, timeout=_SPAN)
+        watch = self._api.watch(scope.resource, scope.namespace, scope.version, self._selector, timeout=_SPAN)
         self._open.add(watch)
         try:
             if self._closed.is_set():

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-from ..api.failures import Conflict
+from ..api.failures import Conflict, Forbidden
 from ..api.resources import Object, Ref
 from ..engine.until import gone
 from ..errors import ClusterError, ConflictError
@@ -125,7 +125,10 @@ def ensure_namespace(api: Api, owner: Owner) -> None:
         "kind": "Namespace",
         "metadata": {"name": owner.state_namespace, "labels": {"app.kubernetes.io/managed-by": "ingresskit"}},
     }
-    live = api.get(Ref.of(obj), metadata_only=True)
+    try:
+        live = api.get(Ref.of(obj), metadata_only=True)
+    except Forbidden:  # a user bound to the namespace: if it is missing, what is made in it next says so
+        return
     if live and not live["metadata"].get("deletionTimestamp"):
         return
     if live:
