@@ -87,8 +87,7 @@ class Stack(Model):
     ingress_app_files: Annotated[
         list[str],
         Field(
-            description="Files, folders and globs whose ``ingress_apps`` ingresskit reads itself: fast, and without "
-            "templates and vault values. Relative names are meant from the inventory's folder."
+            description="Files, folders and globs of apps that ingresskit reads itself: fast, and without templates."
         ),
     ] = []
     ingress_hosts: Annotated[
