@@ -102,7 +102,7 @@ def work(module: Call) -> dict[str, Any]:
     from ..module_utils.ingresskit.report import result_of
     from ..module_utils.ingresskit.smoke import smoke
 
-    report, authority = smoke(module.inventory, module.base_dir)
+    report, authority = smoke(module.inventory, module.base_dir, module.say)
     return result_of(report, authority, module.params["report_dir"])
 
 

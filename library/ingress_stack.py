@@ -129,7 +129,7 @@ def work(module: Call) -> dict[str, Any]:
     from ..module_utils.ingresskit.converge import converge, remove
     from ..module_utils.ingresskit.settings import Settings
 
-    settings = Settings(module.base_dir, check=module.check_mode, diff=module.wants_diff)
+    settings = Settings(module.base_dir, check=module.check_mode, diff=module.wants_diff, say=module.say)
     act = converge if module.params["state"] == "present" else remove
     return outcome_result(module, act(module.inventory, settings))
 

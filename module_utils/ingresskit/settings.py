@@ -5,10 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    from .engine.status import Status
 
 
 @dataclass(frozen=True)
@@ -18,5 +14,4 @@ class Settings:
     base_dir: Path = Path()
     check: bool = False
     diff: bool = False
-    progress: Callable[[list[Status]], None] | None = None
-    say: Callable[[str], None] | None = None  # hears what is waited for
+    say: Callable[[str], None] | None = None  # hears how far the run is, and what is waited for

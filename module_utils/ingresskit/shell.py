@@ -232,7 +232,7 @@ def part_result(module: Call, part: Part) -> dict[str, Any]:
     from .parts.params import faults_in_parameters, told
     from .settings import Settings
 
-    settings = Settings(module.base_dir, check=module.check_mode, diff=module.wants_diff)
+    settings = Settings(module.base_dir, check=module.check_mode, diff=module.wants_diff, say=module.say)
     with faults_in_parameters():
         if module.params["state"] == "present":
             outcome = bring(part.load(module.params), settings)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -14,17 +14,22 @@ from .facts import Facts
 from .model.stack import Stack
 from .observe import AUTHORITY, existing_secrets
 from .oracle import probes
-from .oracle.types import SmokeReport
+from .oracle.types import Probe, SmokeReport, Target
 from .render.default_backend import page_of
 from .render.secrets import uses_of
+from .report.progress import Pace, proving
+from .report.rows import base_url
 
 if TYPE_CHECKING:
     from .api.client import KubeApi
     from .state.release import Release
 
 
-def smoke(inventory: Mapping[str, Any], base_dir: Path) -> tuple[SmokeReport, str | None]:
-    """The report, and the CA certificates (PEM) that the routes were verified with.
+Say = Callable[[str], None]
+
+
+def smoke(inventory: Mapping[str, Any], base_dir: Path, say: Say | None = None) -> tuple[SmokeReport, str | None]:
+    """The report, and the CA certificates (PEM) that the routes were verified with. ``say`` hears what still fails.
 
     A failed route is in the report, not raised. Raises InventoryError or ClusterError where nothing could be asked.
     """
@@ -33,10 +38,12 @@ def smoke(inventory: Mapping[str, Any], base_dir: Path) -> tuple[SmokeReport, st
     prepared = prepare(inventory, base_dir)
     api = connect_to(prepared.stack)
     record = store.load(api, owner_of(prepared.stack))
-    return ask(prepared, api, record, wait=prepared.stack.ingress_smoke.wait)
+    return ask(prepared, api, record, wait=prepared.stack.ingress_smoke.wait, say=say)
 
 
-def ask(prepared: Prepared, api: KubeApi, record: Release | None, *, wait: float) -> tuple[SmokeReport, str | None]:
+def ask(
+    prepared: Prepared, api: KubeApi, record: Release | None, *, wait: float, say: Say | None = None
+) -> tuple[SmokeReport, str | None]:
     """The same for an inventory that is loaded, with ``wait`` seconds of patience. Raises ClusterError."""
     from .api.exposure import find_target  # not needed to load the module
     from .api.facts import test_doubles
@@ -51,7 +58,8 @@ def ask(prepared: Prepared, api: KubeApi, record: Release | None, *, wait: float
     target = find_target(api, type=expose.type, namespace=namespace, service=service, address=expose.address)
     asked = probes(stack, dialect, page_of(stack, facts))
     begun = time.monotonic()
-    results = run(asked, target, ca_pem=ca, timeout=stack.ingress_smoke.timeout, wait=wait)
+    timeout, progress = stack.ingress_smoke.timeout, _progress(len(asked), target, say)
+    results = run(asked, target, ca_pem=ca, timeout=timeout, wait=wait, progress=progress)
     selector = ",".join(f"{key}={value}" for key, value in dialect.pod_labels(stack).items())
     report = SmokeReport(
         stack=stack.name,
@@ -63,6 +71,17 @@ def ask(prepared: Prepared, api: KubeApi, record: Release | None, *, wait: float
         seconds=time.monotonic() - begun,
     )
     return report, ca
+
+
+def _progress(total: int, target: Target, say: Say | None) -> Callable[[Sequence[tuple[Probe, str]]], None]:
+    """What the prober calls while it asks."""
+    pace = Pace(say)
+
+    def tell(unproven: Sequence[tuple[Probe, str]]) -> None:
+        failing = [f"{base_url(probe.request, target)}{probe.request.path}: {why}" for probe, why in unproven]
+        pace.tell(proving(failing, total))
+
+    return tell
 
 
 def trusted(stack: Stack, dialect: IngressController, facts: Facts, authority: str | None) -> str | None:

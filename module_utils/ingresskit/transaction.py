@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import getpass
+import itertools
 import platform
 from collections.abc import Callable
 from contextlib import suppress
@@ -12,7 +13,7 @@ from .api.client import KubeApi
 from .api.failures import Unauthorized, Unreachable
 from .engine.ahead import delete_ahead, forgive_node_ports
 from .engine.apply import apply, preview, raise_errors
-from .engine.changes import ChangeSet
+from .engine.changes import Change, ChangeSet
 from .engine.ownership import Owner
 from .engine.plan import keep_adopted, plan
 from .engine.prune import prune, spare
@@ -22,6 +23,7 @@ from .errors import IngresskitError, ReleaseError
 from .manifests import Object
 from .model.stack import Stack
 from .observe import AUTHORITY, with_certificates_in_place
+from .report.progress import Pace, applied, waiting
 from .settings import Settings
 from .state import store
 from .state.lease import Lock, LockLost
@@ -143,21 +145,29 @@ class Transaction:
             force_conflicts=self.options.force_conflicts,
             recreate=self.options.recreate,
             timeout=timeout,
+            progress=self._applied(),
             guard=self._guard,
         )
         raise_errors(self._changes)
         self.api.renew(timeout)
+        pace = Pace(self.settings.say)
         wait(
             self.api,
             draft.objects,
             self.owner,
             timeout=timeout,
             ingress_needs_address=draft.note.addressed,
-            progress=self.settings.progress,
+            progress=lambda missing, total: pace.tell(waiting(missing, total)),
         )
         self.api.renew(timeout)  # the wait may have taken all of it
         self._changes = prune(self.api, self._changes, diff=self.settings.diff, guard=self._guard)
         raise_errors(self._changes)
+
+    def _applied(self) -> Callable[[Change], None]:
+        """Tells of a large stack how many objects were sent."""
+        pace, count = Pace(self.settings.say), itertools.count(1)
+        total = len(self._changes.of("created", "configured"))
+        return lambda _: pace.tell(applied(next(count), total))
 
     def _guard(self) -> None:
         if self.lock:

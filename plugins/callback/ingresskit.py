@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import re
+import sys
 from collections.abc import Callable, Iterator, Mapping
 from functools import partial
 from typing import Any
@@ -54,6 +55,10 @@ class CallbackModule(CallbackBase):
     def __init__(self) -> None:
         super().__init__()
         self._reports: dict[tuple[str, str], dict[str, Any]] = {}
+
+    def v2_playbook_on_task_start(self, task: Any, is_conditional: bool) -> None:
+        """Progress goes to stderr: in a pipe, too, it has to come after its task's heading."""
+        sys.stdout.flush()
 
     def v2_runner_on_ok(self, result: Any) -> None:
         self._guard(lambda: self._take(result))

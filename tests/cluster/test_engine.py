@@ -544,11 +544,11 @@ def test_wait_reports_progress_and_endpoints(stack):
     apply_all(stack, wanted)
     seen = []
     statuses = wait(
-        stack.api, wanted, stack.owner, timeout=30, progress=lambda states: seen.append([s.state for s in states])
+        stack.api, wanted, stack.owner, timeout=30, progress=lambda missing, total: seen.append((missing, total))
     )
     assert {str(status.ref.kind) for status in statuses} == {"Deployment", "Service"}
     assert all(status.state == "ready" for status in statuses)
-    assert seen[-1] == ["ready", "ready"]
+    assert seen[0][0][0].startswith(f"Deployment {stack.namespace}/tea: ") and seen[0][1] == 2
     with pytest.raises(WaitError, match=r"Ingress .*/cafe: no address yet"):
         wait(stack.api, wanted, stack.owner, timeout=0.5, ingress_needs_address=True)
 

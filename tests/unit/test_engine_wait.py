@@ -57,9 +57,9 @@ def deployment(name="d", ready=1, probe=False, **meta):
     return live | {"metadata": live["metadata"] | {"generation": 1} | meta}
 
 
-def board_of(*objects, progress=None):
+def board_of(*objects):
     scopes = scopes_of(objects, False)
-    return Board(scopes, False, progress), {scope.resource.kind: scope for scope in scopes}
+    return Board(scopes, False), {scope.resource.kind: scope for scope in scopes}
 
 
 def piece(name, ready):
@@ -110,12 +110,3 @@ def test_what_is_not_rendered_does_not_count():
     board, scopes = board_of(deployment(probe=True))
     board.take(News(scopes["Deployment"], [deployment(probe=True), deployment("old", ready=0)], all=True))
     assert board.done()
-
-
-def test_progress_is_told_when_something_changed():
-    told = []
-    board, scopes = board_of(deployment(), progress=lambda states: told.append([status.state for status in states]))
-    board.take(News(scopes["Deployment"], [deployment(ready=0)]))
-    board.take(News(scopes["Deployment"], [deployment(ready=0)]))
-    board.take(News(scopes["Deployment"], [deployment()]))
-    assert told == [["progressing"], ["ready"]]

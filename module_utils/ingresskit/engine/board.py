@@ -4,14 +4,11 @@ from __future__ import annotations
 
 import time
 from collections import defaultdict
-from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from ..api.resources import Object, Ref, Resource
 from .scopes import SLICES, WORKLOADS, Scope
 from .status import Status, compute, endpoints
-
-Progress = Callable[[list[Status]], None]
 
 _SERVICE_NAME = "kubernetes.io/service-name"  # label of an EndpointSlice
 _STEADY = 3.0  # seconds a workload without a readiness probe must stay ready: a crash takes the kubelet a second or two
@@ -34,9 +31,9 @@ def _absent(scope: Scope, ref: Ref) -> Status:
 class Board:
     """The live objects as last seen and what they mean."""
 
-    def __init__(self, scopes: list[Scope], ingress_needs_address: bool, progress: Progress | None) -> None:
+    def __init__(self, scopes: list[Scope], ingress_needs_address: bool) -> None:
         self.scopes = scopes
-        self._needs_address, self._progress = ingress_needs_address, progress
+        self._needs_address = ingress_needs_address
         self._status: dict[tuple[Resource, Ref], Status] = {
             (scope.resource, ref): Status(ref, "progressing", "does not exist")
             for scope in scopes
@@ -44,7 +41,6 @@ class Board:
         }
         self._open = set(self._status)  # keys of what is not ready
         self._since: dict[Ref, float] = {}  # since when what has no readiness probe is ready
-        self._changed = False
         self._live: dict[Ref, Object] = {}
         self._slices: dict[Ref, dict[str, Object]] = defaultdict(dict)
 
@@ -75,16 +71,13 @@ class Board:
         return {status.ref: status.reason for status in self._status.values() if status.state == "failed"}
 
     def take(self, news: News | None) -> None:
-        """What a LIST or a watch said; the progress hook hears of it where it changed a status."""
+        """What a LIST or a watch said."""
         if news is None:
             return
-        self._changed = False
         if news.all:
             self._forget(news.scope)
         for obj in news.objects:
             self._see(news.scope, obj, deleted=news.deleted)
-        if self._changed and self._progress:
-            self._progress(self.statuses())
 
     def _forget(self, scope: Scope) -> None:
         """Before a LIST, which tells all there is."""
@@ -115,7 +108,6 @@ class Board:
         key = scope.resource, status.ref
         if status.ref not in scope.targets:
             return
-        self._changed |= self._status[key] != status
         self._status[key] = status
         (self._open.discard if status.state == "ready" else self._open.add)(key)
 

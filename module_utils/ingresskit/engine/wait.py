@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 from ..api.resources import Object, Ref
 from ..errors import WaitError
-from .board import Board, News, Progress
+from .board import Board, News
 from .diagnose import events_of, troubles
 from .ownership import Owner
 from .parallel import each
@@ -18,6 +18,8 @@ from .watching import Watcher
 
 if TYPE_CHECKING:
     from ..api.client import Api
+
+Progress = Callable[[list[str], int], None]
 
 _ROUND = 1.5  # seconds between two looks at the Pods of what is not ready
 _SHOWN = 20  # objects a message lists
@@ -37,7 +39,8 @@ def wait(
 
     Waited for: Deployments, DaemonSets, StatefulSets, Jobs, CRDs, LoadBalancer addresses, ready endpoints of the
     stack's Services that its Ingresses use, and the Ingresses' own addresses where ``ingress_needs_address``.
-    ``progress`` gets all statuses whenever one changed. ``grace``: seconds a Pod may be in a state that could heal
+    ``progress`` gets what is missing, a line an object, and the number of all, each time the Pods were looked at.
+    ``grace``: seconds a Pod may be in a state that could heal
     (image pulls, quota; three times as long for scheduling) before it counts as failed.
     Raises WaitError: at once with the reason and last events where something cannot succeed by itself, or after
     ``timeout`` seconds with a list of what is missing and why.
@@ -48,18 +51,19 @@ def wait(
     watcher = Watcher(api, owner)
     try:
         opened = [pair for pairs in each(watcher.open, scopes, len(scopes)) for pair in pairs]
-        board = Board([scope for scope, _ in opened], ingress_needs_address, progress)
+        board = Board([scope for scope, _ in opened], ingress_needs_address)
         for scope, items in opened:
             board.take(News(scope, items, all=True))
         if not board.done():
-            _follow(api, board, watcher, time.monotonic() + timeout, timeout, grace)
+            _follow(api, board, watcher, timeout, grace, progress)
     finally:
         watcher.close()
     return board.statuses()
 
 
-def _follow(api: Api, board: Board, watcher: Watcher, end: float, timeout: float, grace: float) -> None:
+def _follow(api: Api, board: Board, watcher: Watcher, timeout: float, grace: float, progress: Progress | None) -> None:
     """Takes events until all is ready; looks at the Pods of what is not, once a round."""
+    end = time.monotonic() + timeout
     watcher.start([scope for scope in board.scopes if board.pending(scope)])
     since: dict[Ref, float] = {}  # reasons come in turns (ErrImagePull, ImagePullBackOff): any of them counts
     found: dict[Ref, Trouble] = {}
@@ -76,6 +80,8 @@ def _follow(api: Api, board: Board, watcher: Watcher, end: float, timeout: float
             hopeless = [ref for ref in found if now - since[ref] >= found[ref].patience * grace]
             if hopeless:
                 raise WaitError(_failed(api, {ref: found[ref].reason for ref in hopeless}))
+            if progress:
+                progress(_missing(board, found), len(board.statuses()))
             look_at = time.monotonic() + _ROUND
         wake = min(look_at, end if board.unready() else board.steady_at)
         board.take(watcher.next(wake - time.monotonic()))
@@ -88,9 +94,14 @@ def _failed(api: Api, reasons: dict[Ref, str]) -> str:
 
 def _timed_out(api: Api, board: Board, found: dict[Ref, Trouble], timeout: float) -> str:
     unready = board.unready()
-    lines = [f"{status}" + (f" ({found[status.ref].reason})" if status.ref in found else "") for status in unready]
     head = f"{len(unready)} of {len(board.statuses())} not ready after {timeout:.0f} s:"
-    return _text([head, *lines], events_of(api, [status.ref for status in unready]))
+    return _text([head, *_missing(board, found)], events_of(api, [status.ref for status in unready]))
+
+
+def _missing(board: Board, found: dict[Ref, Trouble]) -> list[str]:
+    """What is not ready and why, a line an object."""
+    unready = board.unready()
+    return [f"{status}" + (f" ({found[status.ref].reason})" if status.ref in found else "") for status in unready]
 
 
 def _text(lines: list[str], events: list[str]) -> str:

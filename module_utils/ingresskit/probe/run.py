@@ -6,7 +6,7 @@ import asyncio
 import re
 import time
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from ..oracle.types import Probe, ProbeResult, Request, Target
@@ -15,8 +15,11 @@ from .judge import Failure, judge
 if TYPE_CHECKING:
     from .wire import Wire
 
+Progress = Callable[[list[tuple[Probe, str]]], None]
+
 CONCURRENT = 64
 FIRST_PAUSE, LONGEST_PAUSE, GROWTH = 0.1, 1.0, 1.5
+TOLD_EVERY = 0.5  # seconds
 PASSES_AFTER_FAILURE = 2  # of several replicas one may know a new route before the others do
 KEPT_BODY = 2048  # of a judged answer: enough to show, cheap for thousands of routes
 _ON_THE_WIRE = re.compile(r"/[^\s#\x00-\x20\x7f]*")  # RFC 9112, 3.2: no blank, control character or fragment
@@ -30,12 +33,14 @@ def run(
     timeout: float,
     wait: float,
     now: Callable[[], float] = time.monotonic,
+    progress: Progress | None = None,
 ) -> list[ProbeResult]:
     """Ask every probe at ``target`` concurrently and return the verdicts in the order of ``probes``.
 
     A probe that fails is asked again until ``wait`` seconds have passed since the start, and then has to pass twice
     in a row; one that passes at once is not asked again. ``timeout`` is for one request. TLS is verified against
     ``ca_pem``, or this machine's store when None. Every probe is asked at least once, whatever ``wait`` is.
+    ``progress`` gets what is not proven yet and why, again and again for as long as anything is asked.
     Raises IngresskitError when ``ca_pem`` is no certificate, ImportError when aiohttp or cryptography is missing.
     """
     from .wire import Wire  # aiohttp takes a fifth of a second: only who probes pays
@@ -43,7 +48,11 @@ def run(
     async def prove_all() -> list[ProbeResult]:
         async with Wire(target, ca_pem, timeout) as wire, asyncio.TaskGroup() as group:
             prover = _Prover(wire, target, now() + wait, now, asyncio.Semaphore(CONCURRENT))
+            teller = group.create_task(prover.tell(progress)) if progress else None
             tasks = [group.create_task(prover.prove(probe)) for probe in probes]
+            await asyncio.gather(*tasks)
+            if teller:
+                teller.cancel()
         return [task.result() for task in tasks]
 
     return asyncio.run(prove_all())
@@ -56,9 +65,17 @@ class _Prover:
     deadline: float
     now: Callable[[], float]
     slots: asyncio.Semaphore
+    unproven: dict[int, tuple[Probe, str]] = field(default_factory=dict)  # why, as last seen
+
+    async def tell(self, progress: Progress) -> None:
+        """Tells what is not proven until it is cancelled."""
+        while True:
+            await asyncio.sleep(TOLD_EVERY)
+            progress(list(self.unproven.values()))
 
     async def prove(self, probe: Probe) -> ProbeResult:
         """Ask until the verdict is final: enough passes in a row, or a failure when the time is over."""
+        self.unproven[id(probe)] = probe, "no answer yet"
         hopeless = obstacle(probe.request, self.target)
         if hopeless:
             return ProbeResult(probe, False, error=hopeless, reason=hopeless, attempts=0)
@@ -72,6 +89,8 @@ class _Prover:
             async with self.slots:
                 result = replace(await self._ask(probe), attempts=result.attempts + 1)
             passes, row = passes + result.ok, (row + 1 if result.ok else 0)
+        if result.ok:
+            self.unproven.pop(id(probe), None)
         if passes and not result.ok:
             result = replace(result, reason=f"unsteady ({passes} of {result.attempts} tries passed): {result.reason}")
         return replace(result, seconds=self.now() - started)
@@ -83,6 +102,7 @@ class _Prover:
     async def _ask(self, probe: Probe) -> ProbeResult:
         outcome = await self.wire.ask(probe.request, probe.expected.tls)
         ok, reason = judge(probe.expected, outcome)
+        self.unproven[id(probe)] = probe, reason or "answered once"
         if isinstance(outcome, Failure):
             return ProbeResult(probe, ok, error=outcome.text, reason=reason)
         return ProbeResult(probe, ok, replace(outcome, body=outcome.body[:KEPT_BODY]), reason=reason)
