@@ -64,6 +64,10 @@ def by_kubectl(obj):
     kubectl("apply", "-f", "-", stdin=json.dumps(obj))
 
 
+def by_kubectl_server_side(obj):
+    kubectl("apply", "--server-side", "-f", "-", stdin=json.dumps(obj))
+
+
 def by_helm(obj):
     """What helm 3 leaves of an object: its entry in managedFields, its label and its notes."""
     metadata = obj["metadata"] | {
@@ -80,17 +84,19 @@ def managers(live):
 # --- adopting --------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("brought_by", [by_kubectl, by_helm])
-def test_a_namesake_is_adopted_only_on_request(inside, brought_by):
+BROUGHT_BY = {"kubectl-client-side-apply": by_kubectl, "kubectl": by_kubectl_server_side, "helm": by_helm}
+
+
+@pytest.mark.parametrize("manager", BROUGHT_BY)
+def test_a_namesake_is_adopted_only_on_request(inside, manager):
     stack = inside
-    brought_by(config_map("page", stack.namespace, text="theirs", old="theirs"))
+    BROUGHT_BY[manager](config_map("page", stack.namespace, text="theirs", old="theirs"))
     wanted = [stack.here(), config_map("page", stack.namespace, text="ours")]
     with pytest.raises(ConflictError, match=r"page: exists and is not ours.*or set ingress_apply\.adopt: true"):
         stack.run(wanted)
 
     shown = stack.check(wanted, adopt=True)
     (change,) = shown.of("configured")
-    manager = {by_kubectl: "kubectl-client-side-apply", by_helm: "helm"}[brought_by]
     assert change.reason == f"adopted, was managed by {manager}"
     (diff,) = shown.diff()
     assert "old: theirs" in diff["before"]

@@ -608,7 +608,9 @@ def test_missing_rights_are_named(stack):
             None,
         )
     user = f"system:serviceaccount:{stack.namespace}:weak"
-    assert f'the user "{user}" may not list configmaps in namespace {stack.namespace}: grant that by RBAC' in str(caught.value)
+    assert f'the user "{user}" may not list configmaps in namespace {stack.namespace}: grant that by RBAC' in str(
+        caught.value
+    )
 
 
 def _with_token(transport, token):

@@ -218,14 +218,18 @@ def test_a_webhook_is_waited_for_until_the_deadline(server, monkeypatch):
     assert api.calls["dryrun"] == 8
 
 
-def test_edit_and_dry_update(server):
+def test_edit_and_its_dry_run(server):
     server.script = [OK, OK]
     api = client(server)
     operations = [{"op": "replace", "path": "/metadata/resourceVersion", "value": "1"}]
     api.edit(Ref("", "ConfigMap", "cafe", "page"), operations)
-    api.update(PAGE, dry_run=True)
+    api.edit(Ref("", "ConfigMap", "cafe", "page"), operations, dry_run=True)
     assert api.calls == {"patch": 1, "dryrun": 1}
-    assert server.asked[1][2]["dryRun"] == "All"
+    (method, _, query, headers, body), dry = server.asked
+    assert (method, query, body) == ("PATCH", {"fieldManager": "ingresskit"}, operations)
+    assert headers["Content-Type"] == "application/json-patch+json"
+    assert "as=PartialObjectMetadata;" in headers["Accept"]
+    assert dry[2]["dryRun"] == "All"
 
 
 class Renewable(Credentials):

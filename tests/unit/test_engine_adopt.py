@@ -7,7 +7,7 @@ import pytest
 
 from module_utils.ingresskit.api.failures import Cause
 from module_utils.ingresskit.api.resources import Ref
-from module_utils.ingresskit.engine.adopt import combined, holders, legacies, taken_over, takeover
+from module_utils.ingresskit.engine.adopt import combined, exchange, holders, legacies, taken_over, takeover
 from module_utils.ingresskit.engine.changes import Change
 from module_utils.ingresskit.engine.fields import paths, present
 from module_utils.ingresskit.engine.handover import comes_back, hands_over, number_of
@@ -148,6 +148,17 @@ def test_what_a_third_manager_holds_as_well_stays():
 def test_fields_that_a_manifest_has(fields, manifest, expected):
     assert set(present(fields, manifest)) == expected
     assert expected - set(paths(fields)) <= {".data", ".ports", ".set", ".list"}, "inner nodes are told as well"
+
+
+def test_exchange_is_a_patch_from_one_state_to_the_other():
+    before = {"apiVersion": "v1", "kind": "X", "metadata": {"name": "x"}, "data": {"a": 1}, "old": 1, "status": {}}
+    after = {"apiVersion": "v1", "kind": "X", "metadata": {"name": "x"}, "data": {"b": 1}, "new": 1}
+    assert exchange(before, after) == [
+        {"op": "add", "path": "/metadata", "value": {"name": "x"}},
+        {"op": "add", "path": "/data", "value": {"b": 1}},
+        {"op": "add", "path": "/new", "value": 1},
+        {"op": "remove", "path": "/old"},
+    ]
 
 
 # --- replicas --------------------------------------------------------------------------------------------------------

@@ -97,14 +97,14 @@ class Api(Protocol):
         only, if so asked: a Secret's data does not travel back).
         Raises ``FieldConflict``, ``Invalid``, ``NotFound`` (the namespace or kind) among others."""
 
-    def edit(self, ref: Ref, operations: Sequence[Mapping[str, Any]]) -> Object:
-        """A JSON patch (RFC 6902); returns the metadata as it is then. Raises ``Conflict`` where the operations set a
-        metadata.resourceVersion that is no longer the live one."""
+    def edit(self, ref: Ref, operations: Sequence[Mapping[str, Any]], *, dry_run: bool = False) -> Object:
+        """A JSON patch (RFC 6902); returns the object as a dry run leaves it, else only its metadata.
+        Raises ``Conflict`` where the operations set a metadata.resourceVersion that is no longer the live one."""
 
     def create(self, obj: Object) -> Object:
         """POST; raises ``Conflict`` where the name is taken."""
 
-    def update(self, obj: Object, *, dry_run: bool = False) -> Object:
+    def update(self, obj: Object) -> Object:
         """PUT; raises ``Conflict`` where metadata.resourceVersion is no longer the live one."""
 
     def delete(
@@ -297,11 +297,18 @@ class KubeApi:
             )
         )
 
-    def edit(self, ref: Ref, operations: Sequence[Mapping[str, Any]]) -> Object:
-        query = {"fieldManager": MANAGER}
-        content_type = "application/json-patch+json"
+    def edit(self, ref: Ref, operations: Sequence[Mapping[str, Any]], *, dry_run: bool = False) -> Object:
         return self._transport.json(
-            Call("patch", "PATCH", self._path(ref), str(ref), query, list(operations), content_type, _METADATA)
+            Call(
+                "dryrun" if dry_run else "patch",
+                "PATCH",
+                self._path(ref),
+                str(ref),
+                {"fieldManager": MANAGER} | (_DRY if dry_run else {}),
+                list(operations),
+                "application/json-patch+json",
+                "application/json" if dry_run else _METADATA,
+            )
         )
 
     def create(self, obj: Object) -> Object:
@@ -309,11 +316,9 @@ class KubeApi:
         path = self.resource(ref.api_version, ref.kind).path(ref.namespace)
         return self._transport.json(Call("create", "POST", path, str(ref), {"fieldManager": MANAGER}, obj))
 
-    def update(self, obj: Object, *, dry_run: bool = False) -> Object:
+    def update(self, obj: Object) -> Object:
         ref = Ref.of(obj)
-        verb = "dryrun" if dry_run else "update"
-        query = {"fieldManager": MANAGER} | (_DRY if dry_run else {})
-        return self._transport.json(Call(verb, "PUT", self._path(ref), str(ref), query, obj))
+        return self._transport.json(Call("update", "PUT", self._path(ref), str(ref), {"fieldManager": MANAGER}, obj))
 
     def delete(
         self, ref: Ref, *, uid: str | None = None, resource_version: str | None = None, dry_run: bool = False

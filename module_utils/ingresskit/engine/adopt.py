@@ -15,8 +15,11 @@ from ..api.resources import MANAGER, Object
 from .fields import Entry, Fields, below, element, entries, is_ours, locate, paths
 from .ownership import ADOPTED, PART_OF
 
-# Field managers that bring whole objects: kubectl apply, create and replace, objects older than managedFields, helm.
-LEGACY = frozenset({"kubectl-client-side-apply", "kubectl-create", "kubectl-replace", "before-first-apply", "helm"})
+# Field managers that bring whole objects: kubectl apply (on either side), create and replace; objects older than
+# managedFields; helm.
+LEGACY = frozenset(
+    {"kubectl", "kubectl-client-side-apply", "kubectl-create", "kubectl-replace", "before-first-apply", "helm"}
+)
 # Their notes. The first holds the whole manifest, a Secret's values included.
 _NOTES = (
     "kubectl.kubernetes.io/last-applied-configuration",
@@ -65,6 +68,13 @@ def taken_over(live: Object, after: Object) -> Object:
     _remove(held, result, set(paths(held)), kept)
     result["metadata"]["annotations"] = _noteless(result) | _mark(live)
     return result
+
+
+def exchange(before: Object, after: Object) -> list[dict[str, Any]]:
+    """The JSON patch that makes one state of an object of another; the status is left alone."""
+    fixed = ("apiVersion", "kind", "status")
+    changed = [{"op": "add", "path": f"/{key}", "value": value} for key, value in after.items() if key not in fixed]
+    return changed + [{"op": "remove", "path": f"/{key}"} for key in before if key not in after and key not in fixed]
 
 
 def _noteless(obj: Object) -> dict[str, str]:

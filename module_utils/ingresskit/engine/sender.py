@@ -21,7 +21,7 @@ from ..api.failures import (
 from ..api.resources import Object, Ref
 from ..errors import ClusterError, ConflictError, IngresskitError
 from ..state.release import Release
-from .adopt import LEGACY, taken_over, takeover
+from .adopt import LEGACY, exchange, taken_over, takeover
 from .changes import Action, Change
 from .diff import same
 from .fields import ours, paths
@@ -93,20 +93,20 @@ class Sender:
         if change.action == "created" and change.live:  # still terminating: a dry run would show a merge with it
             return change.desired
         try:
-            after = self._adopted(change) if change.adopt else self._apply(change, dry_run=True)
+            after = self._adopted(change, before) if before and change.adopt else self._apply(change, dry_run=True)
         except (NotFound, UnknownKind):  # the namespace or kind is part of this very run
             return change.desired
         if before and hands_over(change):
             after["spec"]["replicas"] = before["spec"]["replicas"]
         return after
 
-    def _adopted(self, change: Change) -> Object:
+    def _adopted(self, change: Change, before: Object) -> Object:
         """What a takeover and our apply would lead to: two dry runs, of which the second lets the server fill in its
         defaults where something goes."""
         for _ in range(_TRIES):
-            after = self._apply(change, dry_run=True)
+            after = taken_over(before, self._apply(change, dry_run=True))
             try:
-                return self.api.update(taken_over(change.live or after, after), dry_run=True)
+                return self.api.edit(change.ref, exchange(before, after), dry_run=True)
             except Conflict:
                 continue
         raise _restless(change)
