@@ -14,8 +14,11 @@ import pytest
 
 from module_utils.ingresskit.api.client import connect
 from module_utils.ingresskit.api.resources import BUILTIN, Ref
+from module_utils.ingresskit.engine.apply import apply
 from module_utils.ingresskit.engine.ownership import Owner
 from module_utils.ingresskit.errors import ClusterError, ConflictError
+from module_utils.ingresskit.state import store
+from module_utils.ingresskit.state.release import Note
 from tests.cluster.test_engine import (
     CONTEXT,
     KEY,
@@ -209,6 +212,37 @@ def test_adopting_a_deployment_of_kubectl(inside):
     assert "env" not in live["spec"]["template"]["spec"]["containers"][0]
     assert live["spec"]["progressDeadlineSeconds"] == 600, "the server's default"
     assert stack.get("Service", "tea")["spec"]["clusterIP"] == address
+    assert not stack.run(adopt=True).changed
+
+
+def test_killed_in_the_middle_of_a_takeover(inside, monkeypatch):
+    """Their fields are ours already, but neither labels nor content: the next run goes on from there."""
+    stack = inside
+    by_kubectl(deployment("tea", stack.namespace, replicas=3))
+    wanted = [stack.here(), unscaled("tea", stack.namespace), scaler("tea", stack.namespace)]
+
+    class Killed(BaseException):
+        pass
+
+    def dying(*_, **__):
+        raise Killed
+
+    record, _, changes = stack.planned(wanted, adopt=True)
+    store.begin(stack.api, stack.owner, record, changes, Note())
+    monkeypatch.setattr(stack.api, "apply", dying)
+    with pytest.raises(Killed):
+        apply(stack.api, changes, record, workers=1)
+    monkeypatch.undo()
+    live = stack.get("Deployment", "tea", APPS)
+    assert ("ingresskit", "Apply") in managers(live)
+    assert "labels" not in live["metadata"]
+
+    with numbers_of(stack, "tea") as numbers:
+        stack.run(wanted, adopt=True)
+    assert set(numbers) == {3}
+    live = stack.get("Deployment", "tea", APPS)
+    assert live["metadata"]["labels"] == stack.owner.labels
+    assert live["metadata"]["annotations"]["ingresskit.io/adopted"] == "true"
     assert not stack.run(adopt=True).changed
 
 

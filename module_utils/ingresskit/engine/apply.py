@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 from itertools import groupby
 from typing import TYPE_CHECKING
@@ -36,23 +36,9 @@ def preview(
     What the dry run shows to be equal becomes unchanged. Where namespace or kind do not exist yet, after is the
     rendered object. An object that the server refuses has its ``error`` set, see ``raise_errors``."""
     changes.raise_conflicts()
-    todo = changes.of("created", "configured", "deleted")
-    outcomes = rehearse(api, todo, record, workers=workers, force_conflicts=force_conflicts, recreate=recreate)
-    return changes.replaced({change.ref: change for change in outcomes})
-
-
-def rehearse(
-    api: Api,
-    changes: Iterable[Change],
-    record: Release | None,
-    *,
-    workers: int,
-    force_conflicts: bool,
-    recreate: bool,
-) -> Iterator[Change]:
-    """The outcomes of a dry run of these changes, whatever their action; as ``preview`` for a part of a plan."""
     sender = Sender(api, record, diff=True, force_conflicts=force_conflicts, recreate=recreate)
-    return stream(sender.dry, changes, workers)
+    outcomes = stream(sender.dry, changes.of("created", "configured", "deleted"), workers)
+    return changes.replaced({change.ref: change for change in outcomes})
 
 
 def apply(

@@ -8,11 +8,13 @@ from typing import TYPE_CHECKING, Any
 
 from ..state.release import Release
 from .ahead import forgive_node_ports
-from .apply import raise_errors, rehearse
+from .apply import raise_errors
 from .changes import Change, ChangeSet
 from .diff import stripped
 from .fields import ours
 from .normalise import generated
+from .parallel import stream
+from .sender import Sender
 
 if TYPE_CHECKING:
     from ..api.client import Api
@@ -33,8 +35,9 @@ def verify(
     Generated Secrets that may stay are believed: managedFields tell that nobody touched them, and their keys are not
     read. Raises ConflictError or ClusterError with every object that the server would refuse."""
     todo = [change for change in changes.of("created", "configured", "unchanged") if not _kept(change)]
-    outcomes = rehearse(api, todo, record, workers=workers, force_conflicts=force_conflicts, recreate=recreate)
-    verified = changes.replaced({change.ref: _believed(change) for change in outcomes})
+    sender = Sender(api, record, diff=True, force_conflicts=force_conflicts, recreate=recreate)
+    outcomes = stream(lambda change: _believed(sender.dry(change)), todo, workers)
+    verified = changes.replaced({change.ref: change for change in outcomes})
     verified = forgive_node_ports(api, verified)
     raise_errors(verified)
     to_write = verified.of("created", "configured")
