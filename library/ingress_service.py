@@ -22,8 +22,7 @@ options:
     description: Which cluster, as C(ingress_cluster) of the inventory; resolved as kubectl does where it is absent.
     type: dict
   apply:
-    description:
-      - How changes are sent, as C(ingress_apply) of the inventory (C(verify), C(adopt), C(force_conflicts), C(recreate)).
+    description: C(ingress_apply) of the inventory (C(verify), C(adopt), C(force_conflicts), C(recreate)).
     type: dict
   name:
     description:
