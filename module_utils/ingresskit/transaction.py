@@ -30,7 +30,8 @@ from .state.lease import Lock, LockLost
 from .state.release import Note, Release
 
 _OUT_OF_REACH = (Unreachable, Unauthorized, LockLost)  # failures after which nothing can be put back
-_LAST_WORDS = 10.0  # seconds in which the record of a run that failed or was interrupted is saved
+_LAST_WORDS = 10.0  # seconds in which the record of a run that failed is saved
+_PARTING = 5.0  # the same after Ctrl-C
 
 
 @dataclass(frozen=True)
@@ -125,7 +126,7 @@ class Transaction:
             self._send(draft)
         except BaseException as error:  # also Ctrl-C: what was done is on record, the first error is told
             reason = draft.note.reason or str(error) or type(error).__name__
-            self.api.renew(_LAST_WORDS)
+            self.api.renew(_LAST_WORDS if isinstance(error, IngresskitError) else _PARTING)
             with suppress(IngresskitError):
                 store.finish(self.api, self.owner, pending, self._changes, ready=False, reason=reason, keep=keep)
             raise

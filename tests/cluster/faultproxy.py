@@ -61,13 +61,14 @@ class FaultProxy:
     """Use as a context manager. ``rate``: of calls that meet one of ``faults``. ``on_write(number, done)`` is called
     before (``done`` False) and after every API write is forwarded, before its answer is passed on."""
 
-    def __init__(self, rate=0.0, faults=FAULTS, seed=1, on_write=lambda number, done: None):
+    def __init__(self, rate=0.0, faults=FAULTS, seed=1, on_write=lambda number, done: None, context=CONTEXT):
         self.rate, self.faults, self.seed, self.on_write = rate, faults, seed, on_write
         self.calls: list[Call] = []
         self.gate = None  # where set: token -> whether it is accepted
+        self.away = 0  # calls that the API server itself did not answer
         self._lock, self._again, self._writes = threading.Lock(), Counter(), itertools.count(1)
         self._active, self._dead_until, self._over = 0, 0.0, threading.Event()
-        access = kubeconfig.resolve(None, CONTEXT)
+        access = kubeconfig.resolve(None, context)
         self._upstream, self._pool = access.server, transport._pool(access, 32)
         self._server = _Server(("127.0.0.1", 0), _Handler)
         self._server.proxy = self
@@ -172,7 +173,8 @@ class FaultProxy:
                 self.on_write(number, False)
             try:
                 response = self._send(handler, body)
-            except urllib3.exceptions.HTTPError:  # the API server itself is away
+            except urllib3.exceptions.HTTPError:
+                self.away += 1
                 cut(handler)
                 return
             if number:
@@ -197,6 +199,7 @@ class FaultProxy:
         try:
             response = self._send(handler, None, preload_content=False)
         except urllib3.exceptions.HTTPError:
+            self.away += 1
             cut(handler)
             return
         with contextlib.suppress(OSError, urllib3.exceptions.HTTPError):

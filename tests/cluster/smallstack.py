@@ -7,12 +7,14 @@ import multiprocessing
 import time
 from contextlib import suppress
 
-from module_utils.ingresskit.api import transport
+from module_utils.ingresskit.api import client, transport
 from module_utils.ingresskit.api.client import connect
 from module_utils.ingresskit.api.resources import BUILTIN, Ref
 from module_utils.ingresskit.converge import converge, remove
+from module_utils.ingresskit.engine.ownership import Owner
 from module_utils.ingresskit.engine.parallel import each
 from module_utils.ingresskit.settings import Settings
+from module_utils.ingresskit.state import store
 from tests.cluster.double import ingress, obj, path
 from tests.cluster.playbook import CONTEXT, kubectl, namespaces
 
@@ -30,9 +32,9 @@ def app(namespace, *hosts, service="web:80"):
 class SmallStack:
     """Its names begin with ``name``. Its two namespaces are somebody else's, and two objects in one of them are too."""
 
-    def __init__(self, name):
-        self.name, self.home, self.state = name, name, f"{name}-state"
-        self.api = connect(None, CONTEXT, timeout=60)
+    def __init__(self, name, context=CONTEXT):
+        self.name, self.home, self.state, self.context = name, name, f"{name}-state", context
+        self.api = connect(None, context, timeout=60)
         PROCESSES.set_forkserver_preload(list(LOADED))
 
     def inventory(self, *apps, kubeconfig=None, **more):
@@ -41,7 +43,7 @@ class SmallStack:
         for entry in apps:
             name, _, service = entry.partition("=")
             routes[name] = app(self.home, f"{name}.example", service=service or "web:80")
-        where = {"kubeconfig": str(kubeconfig), "context": "faulty"} if kubeconfig else {"context": CONTEXT}
+        where = {"kubeconfig": str(kubeconfig), "context": "faulty"} if kubeconfig else {"context": self.context}
         controller = {"kind": "nginx", "namespace": self.home, "class_name": self.name, "replicas": 0, "pdb": None}
         return {
             "ingress_cluster": {**where, "state_namespace": self.state, "timeout": 60},
@@ -58,9 +60,12 @@ class SmallStack:
     def remove(self, **more):
         return remove(self.inventory(**more), Settings())
 
-    def process(self, inventory, state="present", read=None):
-        """A run that can be killed; not started yet."""
-        return PROCESSES.Process(target=run, args=(json.dumps(inventory), state, read), daemon=True)
+    def process(self, inventory, state="present", **tuned):
+        """A run that can be killed; not started yet. ``tuned``: see ``run``."""
+        return PROCESSES.Process(target=run, args=(json.dumps(inventory), state), kwargs=tuned, daemon=True)
+
+    def record(self):
+        return store.load(self.api, Owner(self.name, self.state))
 
     def prepare(self):
         """The namespaces, and in them what is not ours. Returns the foreign objects."""
@@ -121,10 +126,10 @@ def content(live):
     return {"metadata": meta, **rest}
 
 
-def run(inventory, state, read):
-    """In a process of its own: one run of the driver. A run that fails ends the process with 1."""
-    if read:
-        transport.READ = read
+def run(inventory, state, read=transport.READ, page=client.PAGE):
+    """In a process of its own: one run of the driver. A run that fails ends the process with 1. ``read``: seconds of
+    silence after which a call is sent again; ``page``: objects a LIST asks for at a time."""
+    transport.READ, client.PAGE = read, page
     act = converge if state == "present" else remove
     with suppress(BrokenPipeError):
         act(json.loads(inventory), Settings())

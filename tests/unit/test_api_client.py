@@ -159,6 +159,14 @@ def test_a_call_that_is_called_off_is_neither_sent_nor_tried_again(server):
     assert len(server.asked) == 1
 
 
+def test_a_lock_is_not_waited_for_longer_than_it_lasts(server, monkeypatch):
+    monkeypatch.setattr("module_utils.ingresskit.api.transport.HASTY_READ", 0.1)
+    server.script = [STALL, OK]
+    lease = {"apiVersion": "coordination.k8s.io/v1", "kind": "Lease", "metadata": {"name": "x", "namespace": "y"}}
+    client(server).update(lease)
+    assert len(server.asked) == 2
+
+
 @pytest.mark.parametrize("fault", [(503, {}), RESET, (429, {}, {"Retry-After": "60"})])
 def test_the_deadline_ends_retries(server, fault):
     server.script = [fault] * 100

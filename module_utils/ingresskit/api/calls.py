@@ -19,3 +19,8 @@ class Call:
     body: Any = None
     content_type: str = "application/json"
     accept: str = "application/json"
+
+    @property
+    def hasty(self) -> bool:
+        """Whether an answer that takes long is of no use: a lock has ended by then."""
+        return self.path.startswith("/apis/coordination.k8s.io/")

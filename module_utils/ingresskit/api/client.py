@@ -145,7 +145,7 @@ _METADATA = "application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1"
 _METADATA_LIST = "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1"
 _DISCOVERY = "application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList"
 _DRY = {"dryRun": "All"}
-_PAGE = 1000  # items; metadata of so many is about 1.5 MB
+PAGE = 1000  # items; metadata of so many is about 1.5 MB
 _HELLOS = 4  # times a cluster is asked at first that gives no answer at all: more likely it is the wrong one
 _RESTARTS = 3  # of a LIST whose continue token has expired
 
@@ -248,13 +248,13 @@ class KubeApi:
     def _list(self, resource: Resource, namespace: str | None, selector: str | None, accept: str) -> Listing:
         for _ in range(_RESTARTS):
             try:
-                return self._pages(resource, namespace, selector, accept)
+                return self._pages(resource, namespace, selector, accept, PAGE)
             except Gone:  # the continue token has expired: from the start
                 continue
         return self._pages(resource, namespace, selector, accept, limit=0)
 
     def _pages(
-        self, resource: Resource, namespace: str | None, selector: str | None, accept: str, limit: int = _PAGE
+        self, resource: Resource, namespace: str | None, selector: str | None, accept: str, limit: int
     ) -> Listing:
         query = {"limit": str(limit)} if limit else {}
         if selector:

@@ -28,7 +28,8 @@ from .kubeconfig import CONTEXT_KEY, FILE_KEY, Access
 
 CONNECT = 5.0  # seconds to open a connection
 READ = 35.0  # seconds without a byte: longer than the 30 s an admission webhook may take
-_LAST_READ = 5.0  # the same for a call made when the deadline is near or has passed
+HASTY_READ = 4.0  # the same for a call about a lock
+_LAST_READ = 3.0  # the same for a call made when the deadline is near or has passed
 _BUSY = frozenset({429, 502, 503, 504})
 _BROKEN_TRIES = 8  # (some 6 s) a 500 may be a passing failure of a webhook, but is mostly there to stay
 _LONGEST = 5.0  # seconds between two tries, unless the server asks for more
@@ -81,7 +82,7 @@ class Transport:
             pause = None
             known = self._renewals
             try:
-                patience = min(read or READ, max(self.deadline.left, _LAST_READ))
+                patience = min(read or (HASTY_READ if call.hasty else READ), max(self.deadline.left, _LAST_READ))
                 response = self._once(call, urllib3.Timeout(connect=CONNECT, read=patience))
                 if response.status < 300:
                     return cast(dict[str, Any], json.loads(response.data))
