@@ -10,6 +10,7 @@ import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import cache
 
 from cryptography import x509
 from cryptography.exceptions import UnsupportedAlgorithm
@@ -85,7 +86,11 @@ def due(not_after: datetime, now: datetime) -> bool:
 
 def inspect(certificate_pem: str | bytes) -> CertificateInfo:
     """What the first certificate of a PEM text says. Raises ValueError where there is none."""
-    pem = certificate_pem.encode() if isinstance(certificate_pem, str) else certificate_pem
+    return _inspect(certificate_pem.encode() if isinstance(certificate_pem, str) else certificate_pem)
+
+
+@cache  # one certificate may stand in hundreds of apps, and is looked at by several steps
+def _inspect(pem: bytes) -> CertificateInfo:
     chain = _load_chain(pem)
     leaf = chain[0]
     return CertificateInfo(
@@ -103,6 +108,7 @@ def fingerprint(certificate_pem: str) -> str:
     return inspect(certificate_pem).fingerprint
 
 
+@cache
 def check_pair(certificate_pem: bytes, key_pem: bytes) -> None:
     """Raises ValueError, in plain words, where the key cannot be read or is not the certificate's."""
     leaf = _load_chain(certificate_pem)[0]

@@ -7,6 +7,7 @@ started, arguments with private keys go through no pipe or file, and progress is
 
 from __future__ import annotations
 
+import gc
 import json
 import os
 import shutil
@@ -29,7 +30,10 @@ from ansible.plugins.action.normal import ActionModule as RunsModule
 MODULE = Path(__file__).stem
 SWITCH = "ingresskit_in_process"  # a variable; false: every module in a process of its own, as Ansible does it
 # imported before Ansible forks, so that the workers of all tasks and hosts share it
-_SHARED = ("converge", "transaction", "api.client", "engine.apply", "engine.wait", "state.lease", "smoke", "report")
+_SHARED = (
+    *("converge", "transaction", "api.client", "api.kubeconfig", "api.transport", "engine.apply", "engine.rights"),
+    *("engine.verify", "engine.wait", "state.lease", "smoke", "report", "tls"),
+)
 
 
 def _package() -> str:
@@ -49,6 +53,7 @@ def _core(name: str) -> ModuleType:
 with suppress(ImportError):  # told by the module, which is run then
     for _name in _SHARED:
         _core(_name)
+    gc.freeze()  # what is loaded by now stays loaded: workers need neither walk through it nor copy its pages
 
 
 class ActionModule(RunsModule):  # type: ignore[misc]

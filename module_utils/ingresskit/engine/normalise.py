@@ -12,6 +12,7 @@ from ..api.resources import BUILTIN, Object
 INPUTS = "ingresskit.io/inputs"  # annotation: hash of what a generated Secret's data was made from
 _SERVER_SET = ("creationTimestamp", "generation", "managedFields", "resourceVersion", "selfLink", "uid")
 _CONTENT = ("data", "stringData")
+_canonical = json.JSONEncoder(sort_keys=True, separators=(",", ":")).encode
 
 
 def normalise(obj: Object) -> Object:
@@ -73,5 +74,4 @@ def fingerprint(obj: Object) -> str:
 
 def digest(value: Any) -> str:
     """96 bits of the SHA-256 of a value's canonical JSON: enough to tell any two manifests apart."""
-    text = json.dumps(value, sort_keys=True, separators=(",", ":"))
-    return base64.urlsafe_b64encode(hashlib.sha256(text.encode()).digest()[:12]).decode()
+    return base64.urlsafe_b64encode(hashlib.sha256(_canonical(value).encode()).digest()[:12]).decode()

@@ -83,9 +83,9 @@ def keep_adopted(changes: ChangeSet) -> ChangeSet:
 
 
 def intact(seen: Snapshot, record: Release | None) -> set[Ref]:
-    """References whose live object still is as our last release left it: the renderer may keep their generated content
-    and send the object without data."""
-    return {ref for ref, live in seen.owned.items() if record and _as_left(ref, live, record)}
+    """References of generated objects whose live object still is as our last release left it: the renderer may keep
+    their content and send the object without data."""
+    return {ref for ref, live in seen.owned.items() if record and generated(live) and _as_left(ref, live, record)}
 
 
 def _refuse_twins(objects: Iterable[Object], wanted: dict[Ref, Object]) -> None:
