@@ -7,7 +7,7 @@ What decides is in the pure packages, what talks to the API server in ``api``, `
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager, suppress
 from dataclasses import dataclass, field, replace
 from functools import partial
@@ -28,6 +28,7 @@ from .parts.subject import Subject, whole
 from .preflight import Finding
 from .render.default_backend import page_of
 from .render.secrets import without_keys
+from .report.progress import Pace, held_up
 from .settings import Settings
 
 if TYPE_CHECKING:
@@ -108,12 +109,15 @@ def check(inventory: Mapping[str, Any], base_dir: Path, *, cluster: bool) -> lis
     return subject.check(facts)
 
 
-def connect_to(stack: Stack) -> KubeApi:
-    """The API server that the inventory names. Raises ClusterError in one line."""
+def connect_to(stack: Stack, say: Callable[[str], None] | None = None) -> KubeApi:
+    """The API server that the inventory names; ``say`` hears what calls are held up by. Raises ClusterError in one
+    line."""
     from .api.client import connect  # not needed to load the module
 
-    cluster = stack.cluster
-    return connect(cluster.kubeconfig, cluster.context, timeout=cluster.timeout)
+    cluster, pace = stack.cluster, Pace(say)
+    api = connect(cluster.kubeconfig, cluster.context, timeout=cluster.timeout)
+    api.tell(lambda error: pace.tell(held_up(error)))
+    return api
 
 
 def owner_of(stack: Stack, part: str = "") -> Owner:
@@ -144,7 +148,7 @@ def converge(inventory: Mapping[str, Any], settings: Settings) -> Outcome:
 def bring(subject: Subject, settings: Settings) -> Outcome:
     """``converge`` for what a subject holds: a whole stack, or a part that is owned by itself."""
     prepared = _prepare(subject, settings.base_dir)
-    return _Run(prepared, connect_to(prepared.stack), settings).converge()
+    return _Run(prepared, connect_to(prepared.stack, settings.say), settings).converge()
 
 
 def remove(inventory: Mapping[str, Any], settings: Settings) -> Outcome:
@@ -156,7 +160,7 @@ def withdraw(stack: Stack, settings: Settings, part: str = "") -> Outcome:
     """``remove`` for a stack or, where ``part`` names one, for that part alone."""
     from .engine.rights import telling
 
-    api, owner = connect_to(stack), owner_of(stack, part)
+    api, owner = connect_to(stack, settings.say), owner_of(stack, part)
     with telling(api, owner, partial(_recorded, api, owner)):
         return _withdraw(api, owner, stack, settings)
 

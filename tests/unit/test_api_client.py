@@ -215,9 +215,12 @@ def test_a_webhook_is_waited_for_until_the_deadline(server, monkeypatch):
     """Its Pods may be part of the run. A dry run starts none, so there it is given up sooner."""
     monkeypatch.setattr("module_utils.ingresskit.api.transport.random.uniform", lambda *_: 0.0)
     server.script = [*[DOWN] * 20, OK]
-    api = client(server, timeout=300)
+    api, told = client(server, timeout=300), []
+    api.tell(told.append)
     api.apply(PAGE)
     assert api.calls == {"patch": 21}
+    assert len(told) == 16, "not each passing fault is told, but what a call is held up by"
+    assert told[0].startswith('ConfigMap cafe/page: the admission webhook "a.b" does not answer')
     server.script = [DOWN] * 20
     with pytest.raises(
         ClusterError, match=r'^ConfigMap cafe/page: the admission webhook "a\.b" does not answer \(no end'

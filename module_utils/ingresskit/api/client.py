@@ -7,7 +7,7 @@ import json
 import math
 import threading
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Literal, Protocol
@@ -194,6 +194,10 @@ class KubeApi:
 
     def renew(self, timeout: float) -> None:
         self._transport.deadline.renew(timeout)
+
+    def tell(self, held_up: Callable[[str], None]) -> None:
+        """Has ``held_up`` called with what calls are tried again for, where that takes longer; by any thread."""
+        self._transport.held_up = held_up
 
     def learn(self, resources: Iterable[Resource]) -> None:
         with self._lock:

@@ -10,6 +10,7 @@ import tempfile
 import threading
 import time
 from collections import Counter
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 from typing import Any, cast
@@ -32,6 +33,7 @@ HASTY_READ = 4.0  # the same for a call about a lock
 _LAST_READ = 3.0  # the same for a call made when the deadline is near or has passed
 _BUSY = frozenset({429, 502, 503, 504})
 _BROKEN_TRIES = 8  # (some 6 s) a 500 may be a passing failure of a webhook, but is mostly there to stay
+_TELL_FROM = 5  # tries (a second or so) after which it is told what a call is held up by
 _LONGEST = 5.0  # seconds between two tries, unless the server asks for more
 
 
@@ -62,6 +64,7 @@ class Transport:
         self._pool = _pool(access, workers)
         self._renewals = 0  # of the credentials
         self.refused = ""  # whom RBAC refused a call
+        self.held_up: Callable[[str], None] | None = None  # hears what a call is tried again for
         self._heard = ("", 0.0)  # the last answer's Date, and when that was on the monotonic clock
 
     def now(self) -> datetime:
@@ -96,7 +99,11 @@ class Transport:
                 if renewed:
                     continue
             silent = isinstance(error, Unreachable) and attempt == tries
-            if silent or not _passing(call, error, attempt) or not self._sleep(attempt, pause):
+            if silent or not _passing(call, error, attempt):
+                raise error
+            if self.held_up and attempt >= _TELL_FROM:
+                self.held_up(str(error))
+            if not self._sleep(attempt, pause):
                 raise error
 
     def stream(self, call: Call, timeout: float) -> urllib3.BaseHTTPResponse:

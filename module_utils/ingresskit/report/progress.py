@@ -34,6 +34,11 @@ def waiting(missing: Sequence[str], total: int) -> str:
     return f"waiting for {len(missing)} of {total}: {_listed(missing)}" if missing else ""
 
 
+def held_up(error: str) -> str:
+    """By what a call to the API server is held up that is tried again."""
+    return f"trying again: {_short(error)}"
+
+
 def applied(done: int, total: int) -> str:
     """How many objects were sent."""
     return f"applied {done} of {total} objects" if done < total else ""
