@@ -61,7 +61,7 @@ class Transport:
         self.calls: Counter[str] = Counter()
         self._access, self._workers = access, workers
         self._lock = threading.Lock()
-        self._pool = _pool(access, workers)
+        self._pool, self._root = _pool(access, workers)
         self._renewals = 0  # of the credentials
         self.refused = ""  # whom RBAC refused a call
         self.held_up: Callable[[str], None] | None = None  # hears what a call is tried again for
@@ -129,7 +129,7 @@ class Transport:
         if call.body is not None:
             headers["Content-Type"] = call.content_type
             body = json.dumps(call.body, separators=(",", ":")).encode()
-        url = self._access.server + call.path + (f"?{urlencode(call.query)}" if call.query else "")
+        url = self._root + call.path + (f"?{urlencode(call.query)}" if call.query else "")
         response = self._pool.urlopen(
             call.method,
             url,
@@ -153,7 +153,7 @@ class Transport:
             if known == self._renewals:
                 if not self._access.credentials.renew():
                     return False
-                self._pool = _pool(self._access, self._workers)  # a client certificate may have been renewed
+                self._pool, _ = _pool(self._access, self._workers)  # a client certificate may have been renewed
                 self._renewals += 1
             return True
 
@@ -171,8 +171,6 @@ class Transport:
         where = f"{self._access.server} ({self._access.origin})"
         if isinstance(problem, SSLError):
             return _tls_failure(where, problem)
-        if isinstance(problem, LocationValueError):
-            return ApiError(f"{FILE_KEY}: {where} is not a URL: correct the cluster's server")
         why = _why(problem)
         return Unreachable(
             f"{CONTEXT_KEY}: the API server {where} {why} ({call.subject}): start it or correct this key"
@@ -241,15 +239,21 @@ def _tls_failure(where: str, problem: SSLError) -> ApiError:
     )
 
 
-def _pool(access: Access, workers: int) -> urllib3.PoolManager:
-    """Kept connections for every worker and some watches beside."""
+def _pool(access: Access, workers: int) -> tuple[urllib3.HTTPConnectionPool | urllib3.ProxyManager, str]:
+    """Kept connections for every worker and some watches beside, and what a path is put behind to ask them."""
     options: dict[str, Any] = {"maxsize": workers + 8}
     if access.server.startswith("https:"):
         options["ssl_context"] = _ssl_context(access)
         if access.server_name:
             options["server_hostname"] = options["assert_hostname"] = access.server_name
     proxy = _proxy(access)
-    return urllib3.ProxyManager(proxy, **options) if proxy else urllib3.PoolManager(**options)
+    if proxy:
+        return urllib3.ProxyManager(proxy, **options), access.server
+    try:  # the one pool itself: a PoolManager looks it up anew for every call
+        return urllib3.PoolManager(**options).connection_from_url(access.server), urlsplit(access.server).path
+    except LocationValueError as error:
+        where = f"{access.server} ({access.origin})"
+        raise ClusterError(f"{FILE_KEY}: {where} is not a URL: correct the cluster's server") from error
 
 
 def _proxy(access: Access) -> str | None:
