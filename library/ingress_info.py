@@ -57,6 +57,14 @@ release:
   description: The last release; revision, time, who, result, and the objects it holds.
   returned: when installed
   type: dict
+history:
+  description:
+    - The revisions that are kept, the newest first; number, time, who, result, summary, the hash of the inventory, why
+      it failed, and which revision it returned to.
+  returned: when installed
+  type: list
+  elements: dict
+  sample: [{"number": 4, "time": "2026-11-21T12:00:00+00:00", "who": "ci@runner", "result": "deployed"}]
 target:
   description: Address and ports of the controller, and how they were found; null where it is not exposed.
   returned: when installed

@@ -27,6 +27,13 @@ options:
       - Folder for C(ca.crt) (what clients verify with), C(smoke.xml) (JUnit) and C(smoke.html).
       - Nothing is written where it is absent.
     type: path
+  failed_before:
+    description:
+      - Routes that failed before the release to be judged, as RV(ingress_stack#module:routes_failed_before) tells them.
+      - They fail the task all the same, but do not count as RV(regressions).
+    type: list
+    elements: str
+    default: []
 attributes:
   check_mode:
     support: full
@@ -84,6 +91,11 @@ proven:
   description: Number of requests answered as promised.
   returned: when the routes could be asked
   type: int
+regressions:
+  description: Those of the failed routes that are not among O(failed_before).
+  returned: when the routes could be asked
+  type: list
+  elements: str
 failed_routes:
   description: Those that were not, each with the inventory key and the reason.
   returned: when the routes could be asked
@@ -95,7 +107,13 @@ from typing import Any
 
 from ..module_utils.ingresskit.shell import INVENTORY_SPEC, Call, IngressModule, run
 
-SPEC: dict[str, Any] = {"argument_spec": {**INVENTORY_SPEC, "report_dir": {"type": "path"}}}
+SPEC: dict[str, Any] = {
+    "argument_spec": {
+        **INVENTORY_SPEC,
+        "report_dir": {"type": "path"},
+        "failed_before": {"type": "list", "elements": "str", "default": []},
+    }
+}
 
 
 def work(module: Call) -> dict[str, Any]:
@@ -103,7 +121,7 @@ def work(module: Call) -> dict[str, Any]:
     from ..module_utils.ingresskit.smoke import smoke
 
     report, authority = smoke(module.inventory, module.base_dir, module.say)
-    return result_of(report, authority, module.params["report_dir"])
+    return result_of(report, authority, module.params["report_dir"], module.params["failed_before"])
 
 
 def main() -> None:

@@ -12,7 +12,9 @@ description:
     workloads) and brings the cluster to exactly that by server-side apply.
   - Everything is checked before anything is sent; what the inventory no longer holds is pruned; what this stack did not
     create is never touched.
-  - Waits until everything is ready, and tells early and plainly why something cannot become ready.
+  - Waits until everything is ready, and tells early and plainly why something cannot become ready. A release that fails
+    then returns to the last good revision, unless C(ingress_smoke.on_failure) is V(keep).
+  - One run at a time changes a stack. Another waits for C(ingress_apply.lock_wait) seconds, or says who is at it.
   - A second run of an unchanged inventory sends no write.
 options:
   inventory:
@@ -49,6 +51,7 @@ author:
   - The ingresskit authors (@ingresskit)
 seealso:
   - module: ingress_smoke
+  - module: ingress_rollback
   - module: ingress_render
 """
 
@@ -106,6 +109,11 @@ stack:
   description: Name of the stack.
   returned: success
   type: str
+routes_failed_before:
+  description: Routes of the release before that did not answer as promised even before this run wrote anything.
+  returned: success
+  type: list
+  elements: str
 api_calls:
   description: Requests to the API server by verb.
   returned: success

@@ -24,6 +24,7 @@ ENTRY_POINTS = {
     "smoke": "Prove every route, changing nothing",
     "render": "Render the stack to files, without a cluster",
     "drift": "Tell what differs from the inventory, changing nothing",
+    "rollback": "Return to a former revision",
     "teardown": "Remove what the stack created, and nothing else",
 }
 Schema = dict[str, Any]

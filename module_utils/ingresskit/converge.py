@@ -194,7 +194,7 @@ def _withdraw(api: KubeApi, owner: Owner, stack: Stack, settings: Settings) -> O
         return Outcome(stack, changes, calls=dict(api.calls))
     if record is None and not changes.changed:
         return Outcome(stack, changes, notes=forget(api, owner), calls=dict(api.calls))
-    with _locked(api, owner, stack, settings) as lock:
+    with locked(api, owner, stack, settings) as lock:
         now = store.load(api, owner)
         if _moved(record, now):
             record, changes = now, planned()
@@ -204,7 +204,7 @@ def _withdraw(api: KubeApi, owner: Owner, stack: Stack, settings: Settings) -> O
     return Outcome(stack, changes, notes=notes, calls=dict(api.calls))
 
 
-def _locked(api: KubeApi, owner: Owner, stack: Stack, settings: Settings) -> AbstractContextManager[Lock]:
+def locked(api: KubeApi, owner: Owner, stack: Stack, settings: Settings) -> AbstractContextManager[Lock]:
     """The stack's lock for a ``with`` block; the time for its calls starts when it is held."""
     from .state import lease
     from .transaction import who
@@ -254,7 +254,7 @@ class _Run:
         if self.settings.check:
             changes = Transaction(self.api, self.owner, self.stack, self.settings).rehearse(draft)
         elif draft.due:
-            with _locked(self.api, self.owner, self.stack, self.settings) as lock:
+            with locked(self.api, self.owner, self.stack, self.settings) as lock:
                 now = store.load(self.api, self.owner)
                 if _moved(draft.record, now):
                     draft, facts = self._plan(now)

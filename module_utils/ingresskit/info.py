@@ -5,12 +5,15 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from .controllers import controller_for
 from .converge import connect_to, load, owner_of
 from .errors import ClusterError
 from .observe import AUTHORITY
+
+if TYPE_CHECKING:
+    from .state.release import Revision
 
 
 def info(inventory: Mapping[str, Any], base_dir: Path) -> dict[str, Any]:
@@ -33,6 +36,12 @@ def info(inventory: Mapping[str, Any], base_dir: Path) -> dict[str, Any]:
     return {
         "installed": True,
         "release": {**shown, "objects": sorted(str(ref) for ref in record.objects)},
+        "history": [_line(each) for each in reversed(record.history)],
         "target": target,
         "ca_certificate": record.extras.get(AUTHORITY),
     }
+
+
+def _line(revision: Revision) -> dict[str, Any]:
+    """A revision as a user reads it."""
+    return {key: value for key, value in asdict(revision).items() if key != "blobs" and value not in ("", 0)}

@@ -212,6 +212,7 @@ def outcome_result(module: Call, outcome: Outcome) -> dict[str, Any]:
             {"object": str(change.ref), "action": change.action, "reason": change.reason} for change in changes
         ],
         "api_calls": dict(outcome.calls),
+        "routes_failed_before": list(outcome.failed_before),
     }
     if module.wants_diff:
         result["diff"] = changes.diff()

@@ -94,6 +94,7 @@ def test_only_the_driver_uses_everything():
         "settings.py",
         "observe.py",
         "smoke.py",
+        "rollback.py",
         "info.py",
         "shell.py",
     }

@@ -255,8 +255,6 @@ UNSUPPORTED = {
     "ingress_controller.expose.type": "ingress_controller: {expose: {type: HostPort}}",
     "ingress_controller.expose[1].type": expose("{}", "{type: HostPort, name: b}"),
     "ingress_hosts": "ingress_hosts: {h.example: {namespace: a}}",
-    "ingress_apply.lock_wait": "ingress_apply: {lock_wait: 5}",
-    "ingress_apply.history": "ingress_apply: {history: 3}",
     'ingress_apps.a.hosts."*".tls': "ingress_apps: {a: {hosts: {'*': {tls: {secret: s}, paths: {/: x:80}}}}}",
     "ingress_apps.a.options.hsts": host("x:80", ", options: {hsts: {}}"),
     f"{HOST}.options.body_size": host("{options: {body_size: 8m}, paths: {/: x:80}}"),

@@ -12,6 +12,7 @@ from xml.etree import ElementTree as ET
 import pytest
 
 from module_utils.ingresskit.errors import IngresskitError
+from module_utils.ingresskit.oracle import identity
 from module_utils.ingresskit.oracle.types import (
     Answer,
     Expected,
@@ -181,9 +182,19 @@ def test_the_result_of_a_failed_stack():
             "url": "https://cafe.example.com:30443/coffee",
             "source": "key/coffee",
             "reason": "expected cafe/coffee-svc, got 502 Sorry",
+            "as_before": False,
         }
     ]
+    assert result["regressions"] == ["https://cafe.example.com:30443/coffee"]
     assert result["ingresskit_report"]["ok"] is False
+
+
+def test_what_failed_before_is_told_apart():
+    broken = next(each for each in BOTH.results if not each.ok)
+    result = result_of(BOTH, None, None, [identity(broken.probe)])
+    assert result["failed"] is True and result["regressions"] == []
+    assert result["msg"].endswith("got 502 Sorry [key/coffee] (as before this release)")
+    assert [route["as_before"] for route in result["failed_routes"]] == [True]
 
 
 def test_a_ca_that_is_kept_nowhere_cannot_be_named():

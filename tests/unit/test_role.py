@@ -12,7 +12,16 @@ from tools.generate import ENTRY_POINTS
 ROOT = Path(__file__).parents[2]
 ROLE = ROOT / "roles/ingress"
 SPECS = yaml.safe_load((ROLE / "meta/argument_specs.yml").read_text())["argument_specs"]
-TASKS = {path.stem: yaml.safe_load(path.read_text()) for path in sorted((ROLE / "tasks").glob("*.yml"))}
+
+
+def flat(tasks):
+    """The tasks of a file, those in blocks included."""
+    for task in tasks:
+        inner = [each for key in ("block", "rescue", "always") for each in task.get(key, ())]
+        yield from flat(inner) if inner else [task]
+
+
+TASKS = {path.stem: list(flat(yaml.safe_load(path.read_text()))) for path in sorted((ROLE / "tasks").glob("*.yml"))}
 MODULES = {path.stem: path.read_text() for path in sorted((ROOT / "library").glob("*.py"))}
 
 

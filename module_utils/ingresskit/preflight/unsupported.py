@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from ..controllers import IngressController
 from ..controllers.base import NOT_YET, option_levels, set_options
 from ..model.controller import Controller
-from ..model.stack import Apply, Stack
+from ..model.stack import Stack
 from .finding import Finding, error
 
 SUPPORTED_OPTIONS = ("ssl_redirect",)
@@ -53,9 +53,6 @@ def _too_old(controller: Controller, dialect: IngressController) -> Iterator[Fin
 def _stack_keys(stack: Stack) -> Iterator[str]:
     if stack.ingress_hosts:
         yield "ingress_hosts"
-    for key in ("lock_wait", "history"):
-        if getattr(stack.ingress_apply, key) != getattr(Apply(), key):
-            yield f"ingress_apply.{key}"
     for name, app in stack.apps.items():
         for host, rules in app.hosts.items():
             if host == "*" and rules.tls is not None:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Collection
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
 from ..errors import IngresskitError
+from ..oracle import identity
 from ..oracle.types import SmokeReport
 from ..probe.words import printable
 from .curl import curl_command
@@ -18,17 +20,21 @@ from .table import MOST_FAILURES, render_table
 _CERTIFICATE = re.compile(r"-----BEGIN CERTIFICATE-----.+?-----END CERTIFICATE-----", re.S)
 
 
-def result_of(report: SmokeReport, authority: str | None, report_dir: str | Path | None) -> dict[str, Any]:
+def result_of(
+    report: SmokeReport, authority: str | None, report_dir: str | Path | None, failed_before: Collection[str] = ()
+) -> dict[str, Any]:
     """Return a module's result for ``report``: failed unless every route is proven.
 
     ``authority`` is the PEM that the routes were verified with. With ``report_dir`` it is written there as ca.crt
-    (certificates only), and the report as smoke.xml (JUnit) and smoke.html. Raises IngresskitError where the folder
+    (certificates only), and the report as smoke.xml (JUnit) and smoke.html. ``failed_before`` are the routes
+    (``oracle.identity``) whose failure is not the release's doing. Raises IngresskitError where the folder
     cannot be written.
     """
     if report_dir is not None:
         report = _write(report, authority, Path(report_dir))
     shown = rows(report)
     failed = [row for row in shown if not row.ok]
+    old = {id(row) for row in failed if identity(row.result.probe) in failed_before}
     result: dict[str, Any] = {
         "changed": False,
         "ingresskit_report": {
@@ -43,10 +49,11 @@ def result_of(report: SmokeReport, authority: str | None, report_dir: str | Path
         },
         "ingresskit_try": curl_command(report, insecure=bool(authority) and report.ca_file is None),
         "proven": len(report.results) - len(failed),
-        "failed_routes": [_failed_route(row) for row in failed],
+        "failed_routes": [_failed_route(row) | {"as_before": id(row) in old} for row in failed],
+        "regressions": [row.url + row.path for row in failed if id(row) not in old],
     }
     if failed:  # Ansible prints the whole result of a failed task: the proven routes stand in the table already
-        return result | {"failed": True, "msg": _message(report, failed)}
+        return result | {"failed": True, "msg": _message(report, failed, old)}
     return result | {"routes": [_route(row) for row in shown]}
 
 
@@ -75,11 +82,14 @@ def _route(row: Row) -> dict[str, str]:
     return cells | {"verdict": row.verdict, "source": row.source}
 
 
-def _failed_route(row: Row) -> dict[str, str]:
+def _failed_route(row: Row) -> dict[str, Any]:
     return {"url": row.url + row.path, "source": row.source, "reason": row.reason}
 
 
-def _message(report: SmokeReport, failed: list[Row]) -> str:
-    lines = [f"{row.url}{row.path}: {row.reason} [{row.source}]" for row in failed[:MOST_FAILURES]]
+def _message(report: SmokeReport, failed: list[Row], old: Collection[int]) -> str:
+    lines = [
+        f"{row.url}{row.path}: {row.reason} [{row.source}]" + (" (as before this release)" if id(row) in old else "")
+        for row in failed[:MOST_FAILURES]
+    ]
     more = [f"… and {len(failed) - MOST_FAILURES} more"] if len(failed) > MOST_FAILURES else []
     return "\n".join([summary(report), *lines, *more])
