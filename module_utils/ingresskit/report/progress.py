@@ -36,7 +36,7 @@ def waiting(missing: Sequence[str], total: int) -> str:
 
 def held_up(error: str) -> str:
     """By what a call to the API server is held up that is tried again."""
-    return f"trying again: {_short(error)}"
+    return f"trying again: {_short(error, 2 * _LONGEST)}"
 
 
 def applied(done: int, total: int) -> str:
@@ -54,6 +54,6 @@ def _listed(items: Sequence[str]) -> str:
     return "; ".join([*map(_short, items[:_SHOWN]), *more])
 
 
-def _short(text: str) -> str:
+def _short(text: str, longest: int = _LONGEST) -> str:
     line = " ".join(text.split())
-    return line if len(line) <= _LONGEST else line[: _LONGEST - 1].rstrip() + "…"
+    return line if len(line) <= longest else line[: longest - 1].rstrip() + "…"
