@@ -147,7 +147,8 @@ def test_what_only_a_module_can_do_is_left_to_it(tmp_path):
     assert (tmp_path / "background").is_dir() and (tmp_path / "found").is_dir()
 
 
-def test_a_task_that_takes_too_long_is_ended(tmp_path):
+def test_the_tasks_environment_counts_and_a_task_that_takes_too_long_is_ended(tmp_path):
+    """The kubeconfig that KUBECONFIG names leads to a server that never answers."""
     with socket.create_server(("127.0.0.1", 0)) as silent:
         cluster = {"server": f"http://127.0.0.1:{silent.getsockname()[1]}"}
         config = {
@@ -157,10 +158,26 @@ def test_a_task_that_takes_too_long_is_ended(tmp_path):
             "current-context": "silent",
         }
         (tmp_path / "config").write_text(json.dumps(config))
-        arguments = {"inventory": {"ingress_cluster": {"kubeconfig": str(tmp_path / "config")}}}
-        output, (result,) = play(tmp_path, [{"ingress_info": arguments, "timeout": 2}])
-    assert "Timed out after 2 second(s)" in result["msg"]
+        silent.settimeout(5)
+        task = {
+            "ingress_info": {"inventory": {}},
+            "environment": {"KUBECONFIG": str(tmp_path / "config")},
+            "timeout": 6,
+        }
+        output, (result,) = play(tmp_path, [task])
+        silent.accept()[0].close()
+    assert "Timed out after 6 second(s)" in result["msg"]
     assert "Traceback" not in output
+
+
+def test_links_of_this_python_are_this_python_and_links_elsewhere_are_not(tmp_path):
+    is_this = import_module("plugins.plugin_utils.in_process")._is_this
+    other = tmp_path / "python3"
+    other.symlink_to(sys.executable)
+    assert is_this(sys.executable)
+    assert is_this(str(Path(sys.executable).parent / "." / "python3"))
+    assert not is_this(str(other))
+    assert not is_this(str(tmp_path / "missing"))
 
 
 def test_an_installed_collection_runs_its_modules_here_too(tmp_path):
