@@ -74,8 +74,9 @@ def write_inputs(folder: Path, base: Mapping[str, Any], apps: Mapping[str, Any])
     _write(inputs.manifests, yaml.dump_all(objects, Dumper=yaml.CSafeDumper, sort_keys=False))
     _write(inputs.objects, json.dumps(objects))
     _write(folder / "full.json", module.arguments(inventory=full, base_dir=str(inventory)))
-    _write(folder / "base.json", module.arguments(inventory=base, base_dir=str(folder)))
-    _write(folder / "absent.json", module.arguments(inventory=base, base_dir=str(folder), state="absent"))
+    nowhere = str(folder / "nowhere")  # a stack without apps needs no file
+    _write(folder / "base.json", module.arguments(inventory=base, base_dir=nowhere))
+    _write(folder / "absent.json", module.arguments(inventory=base, base_dir=nowhere, state="absent"))
     _write_chart(folder / "chart", inputs.manifests.read_text())
     _write_task(folder / "task", {"src": str(inputs.manifests)}, loop=None)
     sample = [obj for obj in objects if obj["kind"] != "Namespace"][:SAMPLE]

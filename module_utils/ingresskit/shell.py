@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import gc
 import re
 import traceback
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
@@ -149,7 +151,8 @@ def answer(call: Call, work: Work) -> dict[str, Any]:
         from .errors import IngresskitError, InventoryError  # so that a missing library is told below
 
         try:
-            return work(call)
+            with _no_collector():
+                return work(call)
         except InventoryError as error:
             problems = [{"path": problem.path, "message": problem.message} for problem in error.problems]
             return {"failed": True, "msg": str(error), "problems": problems}
@@ -159,6 +162,19 @@ def answer(call: Call, work: Work) -> dict[str, Any]:
         if error.name is None or error.name.partition(".")[0] not in LIBRARIES:
             raise
         return {"failed": True, "msg": missing_required_lib(error.name), "exception": traceback.format_exc()}
+
+
+@contextmanager
+def _no_collector() -> Iterator[None]:
+    """Work makes objects that stay until its end, and next to no cycles. The collector would walk through all of them
+    again and again: nearly half of the time that 20,000 objects take."""
+    was_on = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_on:
+            gc.enable()
 
 
 def answer_here(

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from functools import cache
 from typing import Any
 from urllib.parse import quote
 
@@ -16,6 +17,7 @@ Object = dict[str, Any]  # a manifest as plain JSON
 MANAGER = "ingresskit"  # field manager of every write
 
 
+@cache
 def split_api_version(api_version: str) -> tuple[str, str]:
     """("networking.k8s.io", "v1") from "networking.k8s.io/v1"; the core group is ""."""
     group, _, version = api_version.rpartition("/")
