@@ -16,9 +16,10 @@ from module_utils.ingresskit.api.client import connect
 from module_utils.ingresskit.api.resources import BUILTIN, Ref
 from module_utils.ingresskit.engine.apply import apply
 from module_utils.ingresskit.engine.ownership import Owner
-from module_utils.ingresskit.errors import ClusterError, ConflictError
+from module_utils.ingresskit.errors import ClusterError, ConflictError, ReleaseError
 from module_utils.ingresskit.state import store
 from module_utils.ingresskit.state.release import Note
+from tests.cluster.smallstack import SmallStack
 from tests.cluster.test_engine import (
     CONTEXT,
     KEY,
@@ -244,6 +245,41 @@ def test_killed_in_the_middle_of_a_takeover(inside, monkeypatch):
     assert live["metadata"]["labels"] == stack.owner.labels
     assert live["metadata"]["annotations"]["ingresskit.io/adopted"] == "true"
     assert not stack.run(adopt=True).changed
+
+
+@pytest.fixture
+def small():
+    """A stack that the real driver brings, with its history."""
+    made = SmallStack("ik-apply-small")
+    made.clear()
+    made.prepare()
+    yield made
+    made.clear()
+
+
+def test_a_failed_release_leaves_what_it_adopted(small):
+    """The return to the revision before would delete it, and nothing could bring it back."""
+    small.bring("one")
+    adopted = config_map("theirs", small.home, kept="ours")
+    never = deployment("never", small.home, "ik-apply.invalid/none:1")
+    writing = {"ingress_extra_objects": [adopted, never], "ingress_apply": {"adopt": True}}
+    with pytest.raises(
+        ReleaseError, match=r"(?s)Deployment .*/never cannot become ready: .*\nreturned to revision 1: "
+    ):
+        small.bring("one", **writing)
+    assert small.api.get(Ref.of(never)) is None, "what the release made is gone"
+    live = small.api.get(Ref.of(adopted))
+    assert live["metadata"]["annotations"] == {"ingresskit.io/adopted": "true"}
+    assert not live["metadata"].get("deletionTimestamp")
+
+
+def test_verify_is_an_option_of_the_inventory(small):
+    small.bring("one")
+    ran = small.bring("one", ingress_apply={"verify": "dryrun"})
+    assert not ran.changes.changed
+    assert not {"create", "update", "patch", "delete"} & {verb for verb, count in ran.calls.items() if count}
+    kept = [change for change in ran.changes if change.ref.kind == "Secret"]
+    assert ran.calls["dryrun"] == len(ran.changes) - len(kept) - len(ran.changes.of("skipped"))
 
 
 # --- autoscaling -----------------------------------------------------------------------------------------------------
