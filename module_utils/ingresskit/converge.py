@@ -41,6 +41,8 @@ if TYPE_CHECKING:
     from .state.release import Note, Release
     from .transaction import Draft
 
+_BASELINE = 10.0  # seconds for asking the routes before a release
+
 
 @dataclass(frozen=True)
 class Prepared:
@@ -339,8 +341,8 @@ class _Run:
         from .state import store
 
         with suppress(IngresskitError):  # the controller is not reached at all: it may be a new one
-            results = ask(self.prepared, self.api, record, wait=0)[0].results
-            failing = [identity(result.probe) for result in results if not result.ok]
+            results = ask(self.prepared, self.api, record, wait=0, budget=_BASELINE)[0].results
+            failing = [identity(result.probe) for result in results if result.attempts and not result.ok]
             promised = set(store.promises(self.api, self.owner, record)) if failing else set()
             return [each for each in failing if each in promised]
         return []

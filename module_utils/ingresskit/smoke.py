@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
@@ -42,9 +43,16 @@ def smoke(inventory: Mapping[str, Any], base_dir: Path, say: Say | None = None) 
 
 
 def ask(
-    prepared: Prepared, api: KubeApi, record: Release | None, *, wait: float, say: Say | None = None
+    prepared: Prepared,
+    api: KubeApi,
+    record: Release | None,
+    *,
+    wait: float,
+    budget: float = math.inf,
+    say: Say | None = None,
 ) -> tuple[SmokeReport, str | None]:
-    """The same for an inventory that is loaded, with ``wait`` seconds of patience. Raises ClusterError."""
+    """The same for an inventory that is loaded, with ``wait`` seconds of patience; what has had no turn after
+    ``budget`` seconds is not asked. Raises ClusterError."""
     from .api.exposure import find_target  # not needed to load the module
     from .api.facts import test_doubles
     from .probe import run
@@ -59,7 +67,7 @@ def ask(
     asked = probes(stack, dialect, page_of(stack, facts))
     begun = time.monotonic()
     timeout, progress = stack.ingress_smoke.timeout, _progress(len(asked), target, say)
-    results = run(asked, target, ca_pem=ca, timeout=timeout, wait=wait, progress=progress)
+    results = run(asked, target, ca_pem=ca, timeout=timeout, wait=wait, budget=budget, progress=progress)
     selector = ",".join(f"{key}={value}" for key, value in dialect.pod_labels(stack).items())
     report = SmokeReport(
         stack=stack.name,

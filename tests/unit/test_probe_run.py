@@ -22,6 +22,7 @@ from cryptography.x509.oid import NameOID
 from module_utils.ingresskit.errors import IngresskitError
 from module_utils.ingresskit.oracle.types import Expected, Probe, Request, Target
 from module_utils.ingresskit.probe import days_left, run
+from module_utils.ingresskit.probe.run import NOT_ASKED
 from module_utils.ingresskit.probe.tls import covers
 from module_utils.ingresskit.probe.wire import BODY_LIMIT, echo_identity, host_header
 
@@ -492,6 +493,16 @@ def test_what_cannot_be_asked_is_not_waited_for(asked, told):
 def test_a_ca_that_is_none():
     with pytest.raises(IngresskitError, match="not a PEM certificate"):
         ask(1, probe(), ca_pem="garbage")
+
+
+def test_what_has_no_turn_in_time_is_not_asked():
+    clock = iter(range(1000))
+    probes = [Probe(Request("http", HOST, f"/{number}"), Expected(), "key") for number in range(80)]
+    target = Target("127.0.0.1", free_port(), None)
+    results = run(probes, target, ca_pem=None, timeout=5, wait=0, budget=20, now=lambda: next(clock))
+    asked = [result for result in results if result.attempts]
+    assert 0 < len(asked) < len(probes) and not any(result.ok for result in results)
+    assert {result.error for result in results if not result.attempts} == {NOT_ASKED}
 
 
 def test_nothing_to_ask():

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import math
 import re
 import time
 from collections.abc import Callable, Iterable
@@ -21,6 +22,7 @@ CONCURRENT = 64
 FIRST_PAUSE, LONGEST_PAUSE, GROWTH = 0.1, 1.0, 1.5
 TOLD_EVERY = 0.5  # seconds
 PASSES_AFTER_FAILURE = 2  # of several replicas one may know a new route before the others do
+NOT_ASKED = "not asked: the time was over before its turn came"
 KEPT_BODY = 2048  # of a judged answer: enough to show, cheap for thousands of routes
 _ON_THE_WIRE = re.compile(r"/[^\s#\x00-\x20\x7f]*")  # RFC 9112, 3.2: no blank, control character or fragment
 
@@ -32,6 +34,7 @@ def run(
     ca_pem: str | None,
     timeout: float,
     wait: float,
+    budget: float = math.inf,
     now: Callable[[], float] = time.monotonic,
     progress: Progress | None = None,
 ) -> list[ProbeResult]:
@@ -39,7 +42,8 @@ def run(
 
     A probe that fails is asked again until ``wait`` seconds have passed since the start, and then has to pass twice
     in a row; one that passes at once is not asked again. ``timeout`` is for one request. TLS is verified against
-    ``ca_pem``, or this machine's store when None. Every probe is asked at least once, whatever ``wait`` is.
+    ``ca_pem``, or this machine's store when None. Every probe is asked at least once, whatever ``wait`` is, unless
+    ``budget`` seconds are over before its turn comes: then it has failed with no attempt.
     ``progress`` gets what is not proven yet and why, again and again for as long as anything is asked.
     Raises IngresskitError when ``ca_pem`` is no certificate, ImportError when aiohttp or cryptography is missing.
     """
@@ -47,7 +51,8 @@ def run(
 
     async def prove_all() -> list[ProbeResult]:
         async with Wire(target, ca_pem, timeout) as wire, asyncio.TaskGroup() as group:
-            prover = _Prover(wire, target, now() + wait, now, asyncio.Semaphore(CONCURRENT))
+            begun = now()
+            prover = _Prover(wire, target, begun + wait, begun + budget, now, asyncio.Semaphore(CONCURRENT))
             teller = group.create_task(prover.tell(progress)) if progress else None
             tasks = [group.create_task(prover.prove(probe)) for probe in probes]
             await asyncio.gather(*tasks)
@@ -63,6 +68,7 @@ class _Prover:
     wire: Wire
     target: Target
     deadline: float
+    closing: float
     now: Callable[[], float]
     slots: asyncio.Semaphore
     unproven: dict[int, tuple[Probe, str]] = field(default_factory=dict)  # why, as last seen
@@ -80,6 +86,8 @@ class _Prover:
         if hopeless:
             return ProbeResult(probe, False, error=hopeless, reason=hopeless, attempts=0)
         async with self.slots:
+            if self.now() > self.closing:
+                return ProbeResult(probe, False, error=NOT_ASKED, reason=NOT_ASKED, attempts=0)
             started, result = self.now(), await self._ask(probe)
         passes, row = int(result.ok), int(result.ok)
         needed, pause = 1 if result.ok else PASSES_AFTER_FAILURE, FIRST_PAUSE
