@@ -3,7 +3,7 @@
 import pytest
 
 from module_utils.ingresskit.engine.board import Board, News
-from module_utils.ingresskit.engine.scopes import scopes_of, used_services
+from module_utils.ingresskit.engine.scopes import narrowed, scopes_of, used_services
 
 
 def obj(kind, name="x", api_version="v1", **content):
@@ -109,4 +109,21 @@ def test_endpoints_are_gathered_over_slices():
 def test_what_is_not_rendered_does_not_count():
     board, scopes = board_of(deployment(probe=True))
     board.take(News(scopes["Deployment"], [deployment(probe=True), deployment("old", ready=0)], all=True))
+    assert board.done()
+
+
+def test_scopes_of_single_namespaces_do_not_forget_each_other():
+    elsewhere = {"metadata": {"name": "tea", "namespace": "shop"}}
+    objects = [SERVICE, ingress("tea"), SERVICE | elsewhere, ingress("tea") | elsewhere]
+    (whole,) = scopes_of(objects, False)
+    cafe, shop = narrowed(whole)
+    assert [(scope.namespace, {ref.namespace for ref in scope.targets}) for scope in (cafe, shop)] == [
+        ("cafe", {"cafe"}),
+        ("shop", {"shop"}),
+    ]
+    board = Board([cafe, shop], False)
+    board.take(News(cafe, [piece("a", True)], all=True))
+    other = piece("b", True)
+    other["metadata"]["namespace"] = "shop"
+    board.take(News(shop, [other], all=True))
     assert board.done()
