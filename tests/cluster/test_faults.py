@@ -61,7 +61,7 @@ def ended(process, seconds=100):
     return process.exitcode
 
 
-def all_the_way(stack, proxy, folder, undisturbed, steps=len(WAY), **options):
+def all_the_way(stack, proxy, folder, undisturbed, steps=None, **options):
     """The steps one after another; after each the cluster is as without faults, and nothing is left to do."""
     for apps, expected in list(zip(WAY, undisturbed, strict=True))[:steps]:
         assert ended(started(stack, proxy, folder, apps, **options)) == 0, proxy.met
