@@ -14,7 +14,15 @@ import pytest
 from module_utils.ingresskit.api.calling_off import called_off
 from module_utils.ingresskit.api.client import KubeApi
 from module_utils.ingresskit.api.credentials import Credentials, KeyPair
-from module_utils.ingresskit.api.failures import Conflict, Gone, Invalid, Unauthorized, UnknownKind, Unreachable
+from module_utils.ingresskit.api.failures import (
+    Conflict,
+    Forbidden,
+    Gone,
+    Invalid,
+    Unauthorized,
+    UnknownKind,
+    Unreachable,
+)
 from module_utils.ingresskit.api.kubeconfig import Access
 from module_utils.ingresskit.api.resources import BUILTIN, Ref, Resource
 from module_utils.ingresskit.api.transport import Transport, _ssl_context
@@ -157,6 +165,18 @@ def test_a_call_that_is_called_off_is_neither_sent_nor_tried_again(server):
         called_off.reset(token)
     assert time.monotonic() - started < 5
     assert len(server.asked) == 1
+
+
+DENIED = 'secrets is forbidden: User "x" cannot get resource "secrets" in API group "" in the namespace "a"'
+
+
+def test_a_refusal_right_after_a_silence_may_be_that_of_a_server_that_starts(server):
+    refused = (403, {"message": DENIED})
+    server.script = [RESET, refused, (401, {}), refused, OK]
+    client(server).apply(PAGE)
+    server.script = [refused]
+    with pytest.raises(Forbidden, match='the user "x" may not get secrets in namespace a'):
+        client(server).apply(PAGE)
 
 
 def test_a_lock_is_not_waited_for_longer_than_it_lasts(server, monkeypatch):
@@ -414,6 +434,25 @@ def test_nobody_there_names_the_key(server):
     ):
         api.check()
     assert time.monotonic() - started < 2, "the first call does not use up the deadline"
+
+
+def test_a_handshake_cut_short_is_tried_again():
+    """As a load balancer answers whose API server restarts."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        accepted = []
+
+        def accept():
+            for _ in range(3):
+                connection, _ = listener.accept()
+                accepted.append(connection.recv(10))  # it has said hello
+                connection.close()
+            listener.close()
+
+        threading.Thread(target=accept, daemon=True).start()
+        access = Access(f"https://127.0.0.1:{listener.getsockname()[1]}", "context 'x'", verify=False)
+        with pytest.raises(Unreachable):
+            KubeApi(Transport(access, timeout=5, workers=1)).check()
+        assert len(accepted) == 3
 
 
 def test_a_server_that_is_no_url():

@@ -24,7 +24,7 @@ from ..errors import ClusterError
 from .calling_off import called_off
 from .calls import Call
 from .credentials import KeyPair
-from .failures import ApiError, Conflict, Unauthorized, Unreachable, WebhookDown, failure
+from .failures import ApiError, Conflict, Forbidden, Unauthorized, Unreachable, WebhookDown, failure
 from .kubeconfig import CONTEXT_KEY, FILE_KEY, Access
 
 CONNECT = 5.0  # seconds to open a connection
@@ -34,6 +34,7 @@ _LAST_READ = 3.0  # the same for a call made when the deadline is near or has pa
 _BUSY = frozenset({429, 502, 503, 504})
 _BROKEN_TRIES = 8  # (some 6 s) a 500 may be a passing failure of a webhook, but is mostly there to stay
 _TELL_FROM = 5  # tries (a second or so) after which it is told what a call is held up by
+_SETTLING = 10.0  # seconds after a silence in which refusals may be those of an API server that has just started
 _LONGEST = 5.0  # seconds between two tries, unless the server asks for more
 
 
@@ -65,6 +66,7 @@ class Transport:
         self._renewals = 0  # of the credentials
         self.refused = ""  # whom RBAC refused a call
         self.held_up: Callable[[str], None] | None = None  # hears what a call is tried again for
+        self._silent_at = float("-inf")  # when a call last had no answer
         self._heard = ("", 0.0)  # the last answer's Date, and when that was on the monotonic clock
 
     def now(self) -> datetime:
@@ -99,7 +101,7 @@ class Transport:
                 if renewed:
                     continue
             silent = isinstance(error, Unreachable) and attempt == tries
-            if silent or not _passing(call, error, attempt):
+            if silent or not (_passing(call, error, attempt) or self._settling(error)):
                 raise error
             if self.held_up and attempt >= _TELL_FROM:
                 self.held_up(str(error))
@@ -167,10 +169,16 @@ class Transport:
             return False
         return not called_off.get().wait(wanted)
 
+    def _settling(self, error: ApiError) -> bool:
+        """Whether a refusal may pass: an API server that has just started has not read the roles yet."""
+        refused = isinstance(error, Unauthorized) or (isinstance(error, Forbidden) and bool(error.user))
+        return refused and time.monotonic() - self._silent_at < _SETTLING
+
     def _unreachable(self, call: Call, problem: Exception) -> ApiError:
         where = f"{self._access.server} ({self._access.origin})"
-        if isinstance(problem, SSLError):
+        if isinstance(problem, SSLError) and not _cut_short(problem):
             return _tls_failure(where, problem)
+        self._silent_at = time.monotonic()
         why = _why(problem)
         return Unreachable(
             f"{CONTEXT_KEY}: the API server {where} {why} ({call.subject}): start it or correct this key"
@@ -221,9 +229,16 @@ def _why(problem: Exception) -> str:
         return f"cannot be reached: {getattr(cause, 'strerror', None) or cause or problem}".rstrip()
     if isinstance(problem, TimeoutError):
         return "does not answer in time"
-    if isinstance(problem, ProtocolError):
+    if isinstance(problem, ProtocolError | SSLError):
         return "closed the connection"
     return f"cannot be reached: {problem}"
+
+
+def _cut_short(problem: SSLError) -> bool:
+    """Whether the connection ended in the middle of the handshake: what stands before a server that restarts (a load
+    balancer, the port of a container) accepts connections all the same."""
+    cause = problem.args[0] if problem.args else problem
+    return isinstance(cause, ssl.SSLEOFError | ssl.SSLZeroReturnError)
 
 
 def _tls_failure(where: str, problem: SSLError) -> ApiError:

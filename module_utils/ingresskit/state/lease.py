@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterator
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
-from ..api.failures import Conflict, NotFound
+from ..api.failures import Conflict, Forbidden, NotFound
 from ..api.resources import Object, Ref
 from ..errors import ClusterError, ConflictError
 from .store import ensure_namespace
@@ -136,7 +136,9 @@ def _create(api: Api, owner: Owner, identity: str, now: datetime) -> Object:
     }
     try:
         return api.create(lease)
-    except NotFound:  # the namespace: this is the first release
+    except (NotFound, Forbidden) as error:  # the namespace: this is the first release, or it is still being deleted
+        if isinstance(error, Forbidden) and error.user:  # it is RBAC that refuses
+            raise
         ensure_namespace(api, owner)
         return api.create(lease)
 
