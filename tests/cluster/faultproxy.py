@@ -69,7 +69,7 @@ class FaultProxy:
         self._lock, self._again, self._writes = threading.Lock(), Counter(), itertools.count(1)
         self._active, self._dead_until, self._over = 0, 0.0, threading.Event()
         access = kubeconfig.resolve(None, context)
-        self._upstream, self._pool = access.server, transport._pool(access, 32)
+        self._pool, self._upstream = transport._pool(access, 32)
         self._server = _Server(("127.0.0.1", 0), _Handler)
         self._server.proxy = self
         self.url = f"http://127.0.0.1:{self._server.server_port}"
@@ -261,8 +261,10 @@ class _Server(ThreadingHTTPServer):
     block_on_close = False
     request_queue_size = 128
 
-    def handle_error(self, *_):
-        """A client that was killed: that is what this is for."""
+    def handle_error(self, request, client_address):
+        """A client that was killed is what this is for; a fault of the proxy itself is shown."""
+        if not isinstance(sys.exception(), OSError):
+            super().handle_error(request, client_address)
 
 
 class _Handler(BaseHTTPRequestHandler):

@@ -202,12 +202,16 @@ def test_a_foreign_object_and_its_namespace_stay_at_state_absent():
 
 @pytest.fixture
 def breakable():
-    """The context of a cluster of its own, whose API server may be killed."""
+    """The context of a cluster of its own, whose API server may be killed. The user's current one stays."""
     testbed = [sys.executable, "-m", "testbed"]
     ports = ["--http-port", "31601", "--https-port", "31602"]
+    current = subprocess.run(["kubectl", "config", "current-context"], capture_output=True, text=True, check=False)
+    back = ["config", "use-context", current.stdout.strip()] if current.returncode == 0 else ["config", "view"]
     subprocess.run([*testbed, "up", "--name", "ingresskit-faults", *ports], cwd=ROOT, check=True)
+    kubectl(*back)
     yield "kind-ingresskit-faults"
     subprocess.run([*testbed, "down", "--name", "ingresskit-faults"], cwd=ROOT, check=True)
+    kubectl(*back)
 
 
 @pytest.mark.slow
