@@ -123,6 +123,19 @@ def test_a_namesake_is_adopted_only_on_request(inside, manager):
     assert not stack.exists("ConfigMap", "page"), "adopted is ours: it goes as it came"
 
 
+def test_an_object_older_than_managed_fields_is_adopted_at_once(inside):
+    stack = inside
+    by_kubectl(config_map("page", stack.namespace, text="theirs", old="theirs"))
+    forget = [{"op": "replace", "path": "/metadata/managedFields", "value": [{}]}]
+    kubectl("-n", stack.namespace, "patch", "cm", "page", "--type=json", "-p", json.dumps(forget))
+    wanted = [stack.here(), config_map("page", stack.namespace, text="ours")]
+    (shown,) = stack.check(wanted, adopt=True).diff()
+    (done,) = stack.run(wanted, adopt=True, diff=True).diff()
+    assert shown["after"] == done["after"]
+    assert stack.get("ConfigMap", "page")["data"] == {"text": "ours"}
+    assert not stack.run(adopt=True).changed
+
+
 def test_no_secret_is_left_in_an_annotation_nor_shown(inside):
     stack = inside
     by_kubectl(secret("cert", stack.namespace, key="the old key"))

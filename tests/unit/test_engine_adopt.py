@@ -87,8 +87,22 @@ def test_what_nobody_holds_is_marked_as_adopted():
     assert takeover(live(EDIT)) == [annotations, version]
 
 
+def test_the_mark_is_kept_where_it_seems_to_be_theirs():
+    """On an object older than managedFields, where our first apply counts all that is there as held before."""
+    mark = {"f:metadata": {"f:annotations": {"f:ingresskit.io/adopted": LEAF}}}
+    (managed, _) = takeover(live(ours({}), entry("before-first-apply", mark), metadata=PART))
+    kept, mine = managed["value"]
+    assert kept == entry("ingresskit", mark)
+    assert mine == ours(mark), "of which our next apply lets go"
+
+
 def test_the_input_is_not_changed():
-    obj = live(CSA, ours({"f:data": {"f:c": LEAF}}), data={"a": "1", "c": "2"})
+    obj = live(
+        CSA,
+        entry("helm", {"f:metadata": {"f:annotations": {"f:ingresskit.io/adopted": LEAF}}}),
+        ours({"f:data": {"f:c": LEAF}}),
+        data={"a": "1", "c": "2"},
+    )
     before = copy.deepcopy(obj)
     takeover(obj), combined(obj), taken_over(obj, obj)
     assert obj == before

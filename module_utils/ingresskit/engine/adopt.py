@@ -40,7 +40,7 @@ def legacies(live: Object) -> list[str]:
 
 def combined(live: Object) -> Fields:
     """What is ours or becomes so by a takeover."""
-    return _union(*(entry.get("fieldsV1") or {} for entry in entries(live) if is_ours(entry) or _is_legacy(entry)))
+    return _union(*(_fields(entry) for entry in entries(live) if is_ours(entry) or _is_legacy(entry)))
 
 
 def takeover(live: Object) -> list[dict[str, Any]]:
@@ -52,7 +52,8 @@ def takeover(live: Object) -> list[dict[str, Any]]:
     operations: list[dict[str, Any]] = []
     if legacies(live):
         kept = [entry for entry in entries(live) if not is_ours(entry) and not _is_legacy(entry)]
-        operations.append({"op": "replace", "path": "/metadata/managedFields", "value": [*kept, _entry(live)]})
+        made = [*_marking(live), _entry(live)]
+        operations.append({"op": "replace", "path": "/metadata/managedFields", "value": [*kept, *made]})
     if annotations != (meta.get("annotations") or {}):
         operations.append({"op": "add", "path": "/metadata/annotations", "value": annotations})
     version = {"op": "replace", "path": "/metadata/resourceVersion", "value": meta["resourceVersion"]}
@@ -62,8 +63,8 @@ def takeover(live: Object) -> list[dict[str, Any]]:
 def taken_over(live: Object, after: Object) -> Object:
     """What a takeover of the live object and our apply lead to, but for defaults. ``after``: what a dry run of that
     apply alone shows; what only legacy managers hold goes from it."""
-    kept = {path for entry in entries(after) if not _is_legacy(entry) for path in paths(entry.get("fieldsV1") or {})}
-    held = _union(*(entry.get("fieldsV1") or {} for entry in entries(after) if _is_legacy(entry)))
+    kept = {path for entry in entries(after) if not _is_legacy(entry) for path in paths(_fields(entry))}
+    held = _union(*(_fields(entry) for entry in entries(after) if _is_legacy(entry)))
     result = copy.deepcopy(after)
     _remove(held, result, set(paths(held)), kept)
     result["metadata"]["annotations"] = _noteless(result) | _mark(live)
@@ -96,6 +97,18 @@ def _entry(live: Object) -> dict[str, Any]:
     """Our entry with the legacy managers' fields in it; that of the first of them, renamed, where we have none yet."""
     pattern = next(filter(is_ours, entries(live)), None) or next(filter(_is_legacy, entries(live)))
     return {**pattern, "manager": MANAGER, "operation": "Apply", "fieldsV1": combined(live)}
+
+
+def _marking(live: Object) -> list[dict[str, Any]]:
+    """What keeps a mark that is there already, but is about to become ours as legacy managers seem to hold it: no apply
+    of ours renders it."""
+    mark: Fields = {"f:metadata": {"f:annotations": {f"f:{ADOPTED}": {}}}}
+    holding = [entry for entry in entries(live) if _is_legacy(entry) and set(paths(mark)) & set(paths(_fields(entry)))]
+    return [{**entry, "manager": MANAGER, "operation": "Update", "fieldsV1": mark} for entry in holding[:1]]
+
+
+def _fields(entry: Entry) -> Fields:
+    return entry.get("fieldsV1") or {}
 
 
 def _union(*sets: Fields) -> dict[str, Any]:

@@ -21,7 +21,7 @@ from ..api.failures import (
 from ..api.resources import Object, Ref
 from ..errors import ClusterError, ConflictError, IngresskitError
 from ..state.release import Release
-from .adopt import LEGACY, exchange, taken_over, takeover
+from .adopt import LEGACY, exchange, legacies, taken_over, takeover
 from .changes import Action, Change
 from .diff import same
 from .fields import ours, paths
@@ -60,10 +60,13 @@ class Sender:
                 gone(self.api, change.live, self.timeout)
             before = self._before(change) if self.diff else None
             if change.adopt:
-                self._take_over(change)
+                self._take_over(change, change.live)
             if hands_over(change):
                 self._hand_over(change.ref)
             after = self._apply(change, dry_run=False)
+            if change.adopt and legacies(after):  # older than managedFields: only our apply has made that entry
+                self._take_over(change, after)
+                after = self._apply(change, dry_run=False)
         except IngresskitError as error:
             return self._failed(change, error)
         same_version = change.live and _version(change.live) == _version(after)
@@ -158,9 +161,8 @@ class Sender:
             raise ClusterError(f"{change.ref}: deleted by somebody while this run was under way: run again")
         return obj | {"data": live["data"]}
 
-    def _take_over(self, change: Change) -> None:
+    def _take_over(self, change: Change, live: Object | None) -> None:
         """Makes ours what kubectl or helm hold, so that the apply to come removes what of it is not rendered."""
-        live = change.live
         for _ in range(_TRIES):
             operations = takeover(live) if live else []
             if not operations:
