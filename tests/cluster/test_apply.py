@@ -263,8 +263,7 @@ def test_killed_in_the_middle_of_a_takeover(inside, monkeypatch):
 @pytest.fixture
 def small():
     """A stack that the real driver brings, with its history."""
-    made = SmallStack("ik-apply-small")
-    made.clear()
+    made = SmallStack(f"ik-apply-{uuid.uuid4().hex[:6]}")
     made.prepare()
     yield made
     made.clear()
