@@ -13,7 +13,7 @@ from module_utils.ingresskit.errors import ClusterError
 from module_utils.ingresskit.parts import route
 from module_utils.ingresskit.settings import Settings
 from tests.cluster.faultproxy import FaultProxy
-from tests.cluster.playbook import kubectl
+from tests.cluster.playbook import ROOT, kubectl
 from tests.cluster.smallstack import SmallStack
 
 USER = "faults-few"
@@ -148,6 +148,37 @@ def test_a_whole_stack_needs_rights_in_the_whole_cluster(stack, tmp_path):
         str(caught.value).replace(", clusterroles.rbac.authorization.k8s.io", "")
     )
     assert "kind: ClusterRole\nmetadata: {name: ingresskit-faults-few}\n" in str(caught.value)
+
+
+@pytest.fixture
+def administrator():
+    """Makes objects as a cluster's administrator; they go at the end."""
+    made = []
+
+    def make(obj):
+        made.append(f"{obj['kind'].lower()}/{obj['metadata']['name']}")
+        kubectl("apply", "-f", "-", stdin=json.dumps(obj))
+
+    yield make
+    kubectl("delete", "--ignore-not-found", *made)
+
+
+def test_the_role_of_the_guide_is_enough_for_a_whole_stack(stack, tmp_path, administrator):
+    section = (ROOT / "docs/guide.md").read_text().partition("\n## Rights\n")[2]
+    role = yaml.safe_load(section.partition("```yaml\n")[2].partition("```")[0])
+    group, meta = "rbac.authorization.k8s.io", {"name": "faults-few-guide"}
+    administrator(role | {"metadata": meta})
+    binding = {"apiVersion": f"{group}/v1", "kind": "ClusterRoleBinding", "metadata": meta}
+    reference = {"apiGroup": group, "kind": "ClusterRole", **meta}
+    administrator(binding | {"roleRef": reference, "subjects": [{"apiGroup": group, "kind": "User", "name": USER}]})
+    with FaultProxy() as proxy:
+        config = proxy.kubeconfig(tmp_path, {"as": USER})
+        assert stack.bring("a", "b", kubeconfig=config).changes.changed
+        assert not stack.bring("a", "b", kubeconfig=config).changes.changed
+        assert stack.bring("a", kubeconfig=config).changes.of("deleted")
+        assert stack.remove(kubeconfig=config).changes.changed
+        assert not [call for call in proxy.calls if "accessreviews" in call.path], "nothing was refused"
+    assert not stack.labelled()
 
 
 def documents(message):
