@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+WORKERS = 32  # calls at once; the API server's own fairness holds back what would be too much
+
 
 @dataclass(frozen=True, slots=True)
 class Call:

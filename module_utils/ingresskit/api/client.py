@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Literal, Protocol
 
-from .calls import Call
+from .calls import WORKERS, Call
 from .failures import Forbidden, Gone, NotFound, UnknownKind, Unreachable, failure
 from .resources import BUILTIN, MANAGER, Object, Ref, Resource
 
@@ -150,7 +150,7 @@ _HELLOS = 4  # times a cluster is asked at first that gives no answer at all: mo
 _RESTARTS = 3  # of a LIST whose continue token has expired
 
 
-def connect(kubeconfig: str | None, context: str | None, *, timeout: float, workers: int = 16) -> KubeApi:
+def connect(kubeconfig: str | None, context: str | None, *, timeout: float, workers: int = WORKERS) -> KubeApi:
     """A connection to the cluster, proven by one cheap call (GET /version).
 
     ``kubeconfig`` and ``context`` as the inventory gives them (``ingress_cluster.*``); None means as kubectl resolves

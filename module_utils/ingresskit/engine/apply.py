@@ -7,6 +7,7 @@ from dataclasses import replace
 from itertools import groupby
 from typing import TYPE_CHECKING
 
+from ..api.calls import WORKERS
 from ..api.resources import Ref
 from ..errors import ClusterError, ConflictError
 from ..state.release import Release
@@ -27,7 +28,7 @@ def preview(
     changes: ChangeSet,
     record: Release | None = None,
     *,
-    workers: int = 16,
+    workers: int = WORKERS,
     force_conflicts: bool = False,
     recreate: bool = False,
 ) -> ChangeSet:
@@ -46,7 +47,7 @@ def apply(
     changes: ChangeSet,
     record: Release | None = None,
     *,
-    workers: int = 16,
+    workers: int = WORKERS,
     diff: bool = False,
     force_conflicts: bool = False,
     recreate: bool = False,

@@ -10,6 +10,7 @@ from functools import partial
 from itertools import groupby
 from typing import TYPE_CHECKING
 
+from ..api.calls import WORKERS
 from ..api.failures import Conflict, Forbidden, NotFound
 from ..api.resources import BUILTIN, MANAGER, Object, Ref, Resource, served_by_crds
 from ..errors import ClusterError
@@ -35,7 +36,7 @@ _EVERYWHERE = {
 }
 
 
-def spare(api: Api, changes: ChangeSet, *, workers: int = 16) -> ChangeSet:
+def spare(api: Api, changes: ChangeSet, *, workers: int = WORKERS) -> ChangeSet:
     """The plan without the deletion of Namespaces and CustomResourceDefinitions in which something else lives: those
     become skipped and say what it is. To be called after planning, so that check mode and record tell the truth; no
     call is made where nothing of that kind is to go."""
@@ -47,7 +48,7 @@ def prune(
     api: Api,
     changes: ChangeSet,
     *,
-    workers: int = 16,
+    workers: int = WORKERS,
     diff: bool = False,
     timeout: float = 0,
     guard: Callable[[], None] | None = None,

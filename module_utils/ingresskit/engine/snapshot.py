@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import TYPE_CHECKING
 
+from ..api.calls import WORKERS
 from ..api.failures import Forbidden, NotFound, UnknownKind
 from ..api.resources import BUILTIN, Object, Ref, Resource, served_by_crds
 from ..errors import ClusterError
@@ -49,7 +50,7 @@ class Snapshot:
 
 
 def observe(
-    api: Api, owner: Owner, record: Release | None, *, workers: int = 16, for_removal: bool = False
+    api: Api, owner: Owner, record: Release | None, *, workers: int = WORKERS, for_removal: bool = False
 ) -> Snapshot:
     """One LIST per kind of the last release (by label, cluster-wide, metadata only, parallel) and one of Namespaces.
     A kind that may not be listed in the whole cluster is listed in each namespace where the release has some.
@@ -68,7 +69,7 @@ def observe(
 
 
 def complete(
-    api: Api, seen: Snapshot, objects: Sequence[Object], record: Release | None, *, workers: int = 16
+    api: Api, seen: Snapshot, objects: Sequence[Object], record: Release | None, *, workers: int = WORKERS
 ) -> Snapshot:
     """The snapshot with the kinds and names that are new in ``objects``: LISTs of new kinds, and namesakes looked up
     without the label (GET where few, LIST of the namespace where many). No call is made where nothing is new.

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
+from ..api.calls import WORKERS
 from ..state.release import Release
 from .ahead import forgive_node_ports
 from .apply import raise_errors
@@ -25,7 +26,7 @@ def verify(
     changes: ChangeSet,
     record: Release | None,
     *,
-    workers: int = 16,
+    workers: int = WORKERS,
     force_conflicts: bool = False,
     recreate: bool = False,
 ) -> ChangeSet:
