@@ -217,7 +217,7 @@ class FaultProxy:
 
 
 class Tokens:
-    """An exec plugin whose tokens the proxy takes back after so many calls each."""
+    """Tokens that the proxy takes back after so many calls each; an exec plugin, and a file, that have the next."""
 
     def __init__(self, proxy, folder, calls):
         self._folder, self._calls, self._left, self._lock = folder, calls, calls, threading.Lock()
@@ -240,7 +240,7 @@ class Tokens:
 
     @property
     def user(self):
-        """The kubeconfig's user."""
+        """Both ways of a kubeconfig's user to have them."""
         script = self._folder / "login.py"
         script.write_text(
             textwrap.dedent(f"""
@@ -253,7 +253,8 @@ class Tokens:
             """)
         )
         api_version = "client.authentication.k8s.io/v1"
-        return {"exec": {"apiVersion": api_version, "command": sys.executable, "args": [str(script)]}}
+        plugin = {"apiVersion": api_version, "command": sys.executable, "args": [str(script)]}
+        return {"exec": plugin, "tokenFile": str(self._folder / "token")}
 
 
 class _Server(ThreadingHTTPServer):

@@ -117,13 +117,14 @@ def test_an_api_server_that_is_away_for_a_while(stack, gone, undisturbed, tmp_pa
     assert stack.labelled() == undisturbed[0]
 
 
-def test_credentials_that_expire_in_the_middle_are_renewed(stack, gone, undisturbed, tmp_path):
+@pytest.mark.parametrize("way", ["exec", "tokenFile"])
+def test_credentials_that_expire_in_the_middle_are_renewed(stack, gone, undisturbed, tmp_path, way):
     with FaultProxy() as proxy:
         tokens = Tokens(proxy, tmp_path, calls=12)
-        assert ended(started(stack, proxy, tmp_path, SMALL, user=tokens.user)) == 0
-        logins = tokens.runs.read_text().split()
-    assert logins == [f"token-{number}" for number in range(1, tokens.issued + 1)], "one login for each token"
+        assert ended(started(stack, proxy, tmp_path, SMALL, user={way: tokens.user[way]})) == 0
     assert tokens.issued > 3
+    logins = [f"token-{number}" for number in range(1, tokens.issued + 1)] if way == "exec" else []
+    assert tokens.runs.read_text().split() == logins, "one login for each token"
     assert stack.labelled() == undisturbed[0]
 
 

@@ -396,6 +396,12 @@ def test_a_watch_from_too_long_ago_is_gone(server):
         client(server).watch(KIND)
 
 
+def test_a_watch_that_is_never_answered_is_cut(server):
+    server.script = [STALL]
+    with pytest.raises(Unreachable, match="does not answer in time"):
+        client(server).watch(KIND, timeout=-4.9)  # it is read for five seconds longer than it is asked to last
+
+
 def test_a_watch_cut_in_the_middle_of_a_line_is_told(server):
     server.script = [(200, lines(("ADDED", obj("1"))) + b'{"type":"ADD')]
     with pytest.raises(Unreachable, match="watch of configmaps broke off"):
