@@ -126,7 +126,7 @@ def _prepare(server: Server, options: argparse.Namespace, objects: int) -> tuple
     pairs = inventory.certificates(objects, datetime.now(UTC), each=options.certificates == "each")
     apps = inventory.apps(objects, pairs, per_app=options.namespaces == "each")
     folder.mkdir()
-    return Bench(server, folder, timeout), write_inputs(folder, base, apps)
+    return Bench(server, folder, timeout), write_inputs(folder, base, apps, in_files=options.apps == "files")
 
 
 def _report(options: argparse.Namespace, findings: Findings, programs: Programs) -> None:
@@ -148,10 +148,11 @@ def _report(options: argparse.Namespace, findings: Findings, programs: Programs)
 def _text(options: argparse.Namespace, findings: Findings, rows: list[Row], programs: Programs) -> str:
     versions = ", ".join(f"{name} {version}" for name, version in peers.versions(programs).items())
     spread = "one namespace for all apps" if options.namespaces == "one" else "a namespace for each app"
+    place = "apps in a file that ingresskit reads" if options.apps == "files" else "apps in group_vars"
     same = "one certificate for all apps" if options.certificates == "one" else "a certificate for each app"
     parts = [
-        f"{options.objects:,} objects ({options.objects // 2:,} Ingresses, as many TLS Secrets), {spread}, {same}; "
-        f"median of {options.repeat}; {datetime.now(UTC):%Y-%m-%d}; {os.cpu_count()} processors, "
+        f"{options.objects:,} objects ({options.objects // 2:,} Ingresses, as many TLS Secrets), {spread}, {same}, "
+        f"{place}; median of {options.repeat}; {datetime.now(UTC):%Y-%m-%d}; {os.cpu_count()} processors, "
         f"Python {platform.python_version()}, {versions}.",
         results.tables(rows, options.objects, findings.missing),
     ]
@@ -179,6 +180,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--repeat", type=int, default=3, metavar="N", help="runs, of which the median counts")
     parser.add_argument("--engines", nargs="+", choices=ENGINES, default=list(ENGINES), metavar="NAME", help="of all")
     parser.add_argument("--growth", action=argparse.BooleanOptionalAction, help="ingresskit-module at 300 to 20,000")
+    parser.add_argument("--apps", choices=("files", "group_vars"), default="files", help="where ingresskit finds them")
     parser.add_argument("--namespaces", choices=("one", "each"), default="one", help="one for all apps, or one each")
     parser.add_argument("--certificates", choices=("one", "each"), default="one", help="one for all apps, or one each")
     parser.add_argument("--results", default=str(RESULTS), metavar="FOLDER", help="where the results go")

@@ -60,14 +60,18 @@ class Inputs:
     scopes: int
 
 
-def write_inputs(folder: Path, base: Mapping[str, Any], apps: Mapping[str, Any]) -> Inputs:
+def write_inputs(folder: Path, base: Mapping[str, Any], apps: Mapping[str, Any], *, in_files: bool = True) -> Inputs:
     """``base`` is the stack without apps, which is there before anything is measured; what ``apps`` add to it is what
-    every engine brings: exactly the objects that ingresskit renders, Namespaces first."""
-    full = {**base, "ingress_apps": dict(apps)}
+    every engine brings: exactly the objects that ingresskit renders, Namespaces first. ``in_files``: the apps are in an
+    app file, else they are variables in ``group_vars``."""
     inventory = folder / "inventory"
+    own = {"ingress_apps": dict(apps)}
+    if in_files:
+        _dump(inventory / "apps" / "apps.yml", own)
+    full = {**base, **({"ingress_app_files": ["apps/"]} if in_files else own)}
     _dump(inventory / "hosts.yml", {"all": {"hosts": {"bench": _HOST}}})
     _dump(inventory / "group_vars" / "all" / "stack.yml", full)
-    former, rendered = _rendered(base), _rendered(full)
+    former, rendered = _rendered(base), _rendered({**base, **own})
     objects = [obj for obj in rendered if obj not in former]
     objects.sort(key=lambda obj: obj["kind"] != "Namespace")
     inputs = Inputs(folder, inventory, folder / "stack.yaml", folder / "objects.json", _scopes(rendered))

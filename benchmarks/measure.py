@@ -71,6 +71,7 @@ class Bench:
             path.unlink(missing_ok=True)
         wrapped = [sys.executable, "-I", "-S", str(PROGRAM), str(out), str(log), *command.line]
         env = {**os.environ, own_time.FILE: str(own), **command.env}
+        env.pop("PYTHONDONTWRITEBYTECODE", None)  # else everything in Python is compiled anew for every run
         with subprocess.Popen(wrapped, env=env, cwd=self.folder, stdin=subprocess.DEVNULL, process_group=0) as child:
             try:
                 child.wait(self.timeout)

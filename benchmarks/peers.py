@@ -69,7 +69,7 @@ def _environment(cache: Cache) -> Path:
             log = cache.log("benchmark-peers")
             run([sys.executable, "-m", "venv", str(folder)], log)
             pip = [str(folder / "bin" / "python"), "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
-            run([*pip, "--no-compile", "--require-hashes", "--requirement", str(REQUIREMENTS)], log)
+            run([*pip, "--require-hashes", "--requirement", str(REQUIREMENTS)], log)
 
     # a virtual environment may be moved as long as none of its scripts is called, only its python
     name = f"benchmark-peers-python{sys.version_info.major}.{sys.version_info.minor}"

@@ -5,6 +5,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 
 import pytest
+import yaml
 
 from benchmarks import inventory, limit
 from benchmarks.engines import write_inputs
@@ -67,6 +68,16 @@ class TestInputs:
         assert chart.read_text() == inputs.manifests.read_text()
         assert inputs.manifests.read_text().count("\nkind: ") == 61
         assert "&id" not in inputs.manifests.read_text(), "no YAML anchors: they are hard to read for people and peers"
+
+    def test_have_the_apps_where_they_are_wanted(self, inputs, tmp_path):
+        def variables(folder):
+            return yaml.safe_load((folder / "inventory" / "group_vars" / "all" / "stack.yml").read_text())
+
+        assert "ingress_apps" not in variables(inputs.folder)
+        assert len(yaml.safe_load((inputs.inventory / "apps" / "apps.yml").read_text())["ingress_apps"]) == 30
+        apps = inventory.apps(4, inventory.certificates(4, NOW, each=False))
+        write_inputs(tmp_path, inventory.stack("kubeconfig", "kind-x", 300), apps, in_files=False)
+        assert variables(tmp_path)["ingress_apps"] == apps
 
     def test_keep_keys_to_their_owner(self, inputs):
         assert {path.stat().st_mode & 0o077 for path in inputs.folder.rglob("*") if path.is_file()} == {0}
