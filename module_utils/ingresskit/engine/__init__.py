@@ -39,4 +39,5 @@ The order of calls, as the driver makes them:
 
 Where the last run was interrupted or failed (``record.result != "deployed"``) a run without changes should still wait,
 and save the record: ``store.begin`` and ``finish`` do that. ``transaction.py`` is this order as code.
+A run is made inside ``rights.telling``: where RBAC refuses a call, the error tells all rights that are missing.
 """
