@@ -200,7 +200,8 @@ def _withdraw(api: KubeApi, owner: Owner, stack: Stack, settings: Settings) -> O
         now = store.load(api, owner)
         if _moved(record, now):
             record, changes = now, planned()
-        changes = prune(api, changes, diff=settings.diff, timeout=60, guard=lock.check)
+        tell = Pace(settings.say).tell
+        changes = prune(api, changes, diff=settings.diff, timeout=60, guard=lock.check, tell=tell)
         raise_errors(changes)
         notes = forget(api, owner)
     return Outcome(stack, changes, notes=notes, calls=dict(api.calls))

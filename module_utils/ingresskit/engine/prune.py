@@ -18,7 +18,7 @@ from .changes import Change, ChangeSet
 from .ownership import APPLYSET_ID, MANAGED_BY, STACK, Owner
 from .parallel import each, stream
 from .stages import stage
-from .until import gone, until
+from .until import Tell, gone, until
 
 if TYPE_CHECKING:
     from ..api.client import Api
@@ -52,13 +52,14 @@ def prune(
     diff: bool = False,
     timeout: float = 0,
     guard: Callable[[], None] | None = None,
+    tell: Tell | None = None,
 ) -> ChangeSet:
     """Carries out the deletions of a plan in reverse order of stages, with uid and resourceVersion preconditions.
 
     A Namespace or CustomResourceDefinition goes only where nothing else lives in it; else it becomes skipped and its
     reason says what does. Outcomes as in ``apply``: errors are kept, not raised, and end the run after their stage.
     ``timeout``: seconds to wait until deleted Namespaces are gone; 0 does not wait. ``guard`` is called before every
-    stage: what it raises ends the run."""
+    stage: what it raises ends the run. ``tell`` hears what is waited for."""
     outcomes: dict[Ref, Change] = {}
     left_to_do = [change for change in changes.of("deleted") if not change.done]
     doomed = sorted(left_to_do, key=lambda change: -stage(change.ref))
@@ -69,12 +70,12 @@ def prune(
         spared = _spared(api, todo, set(), workers)
         left = [change for change in todo if change.ref not in spared]
         if timeout:
-            _let_pods_end(api, left, timeout)
+            _let_pods_end(api, left, timeout, tell)
         outcomes |= spared | {change.ref: change for change in stream(partial(_delete, api, diff), left, workers)}
         if any(change.error for change in outcomes.values()):
             break
     done = changes.replaced(outcomes)
-    return done.replaced(_awaited(api, done, timeout, workers)) if timeout else done
+    return done.replaced(_awaited(api, done, timeout, workers, tell)) if timeout else done
 
 
 def forget(api: Api, owner: Owner, *, timeout: float = 0) -> list[str]:
@@ -150,20 +151,27 @@ def _delete(api: Api, diff: bool, change: Change) -> Change:
     return replace(change, error=f"{change.ref}: changed all the time while it was to be deleted: run again")
 
 
-def _let_pods_end(api: Api, doomed: Iterable[Change], timeout: float) -> None:
+def _let_pods_end(api: Api, doomed: Iterable[Change], timeout: float, tell: Tell | None) -> None:
     """Waits until no Pod is left in Namespaces that are about to be deleted. The cluster looks again at one that still
     has Pods only after half their grace period (requeue in pkg/controller/namespace), so waiting first is quicker."""
     names = [change.ref.name for change in doomed if change.ref.kind == "Namespace"]
+
+    def empty() -> bool:
+        left = [name for name in names if api.list_metadata(BUILTIN["v1", "Pod"], name).items]
+        if left and tell:
+            tell(f"waiting for the Pods in {', '.join(left)} to end")
+        return not left
+
     with contextlib.suppress(Forbidden):  # then it takes longer
-        until(lambda: not any(api.list_metadata(BUILTIN["v1", "Pod"], name).items for name in names), timeout)
+        until(empty, timeout)
 
 
-def _awaited(api: Api, changes: ChangeSet, timeout: float, workers: int) -> dict[Ref, Change]:
+def _awaited(api: Api, changes: ChangeSet, timeout: float, workers: int, tell: Tell | None) -> dict[Ref, Change]:
     """Namespaces that were deleted, once they are gone."""
 
     def awaited(change: Change) -> Change:
         try:
-            gone(api, change.live or {}, timeout)
+            gone(api, change.live or {}, timeout, tell)
         except ClusterError as error:
             return replace(change, error=str(error))
         return change

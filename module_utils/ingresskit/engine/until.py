@@ -14,11 +14,16 @@ if TYPE_CHECKING:
     from ..api.client import Api
 
 
-def gone(api: Api, live: Object, timeout: float) -> None:
+Tell = Callable[[str], None]  # hears what is waited for, again and again
+
+
+def gone(api: Api, live: Object, timeout: float, tell: Tell | None = None) -> None:
     """Returns once the object is deleted (or another one has its name). Raises ClusterError where it is not in time,
     naming the finalizers it waits for."""
     ref, last = Ref.of(live), live
     for _ in _tries(timeout):
+        if tell:
+            tell(f"waiting for {ref} to be gone")
         now = api.get(ref, metadata_only=True)
         if now is None or now["metadata"]["uid"] != live["metadata"]["uid"]:
             return
