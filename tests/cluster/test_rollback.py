@@ -3,11 +3,13 @@
 import pytest
 
 from module_utils.ingresskit.images import ECHO
+from tests.cluster.conftest import standing
 from tests.cluster.double import ask, obj, until
 from tests.cluster.playbook import HOST, create, kubectl, leaf, proven, secret
 
 pytestmark = pytest.mark.timeout(300)
-PORTS = (31283, 31646)
+PORTS = (31286, 31649)
+FIRST_PORTS = (31287, 31650)
 SMOKE = {"wait": 4, "timeout": 2}
 
 
@@ -113,10 +115,16 @@ def test_a_pod_that_cannot_start_fails_early_and_the_former_one_serves_throughou
     assert not any(task["action"] == "ingress_smoke" for task in run.tasks)
 
 
-def test_the_first_revision_is_left_for_inspection(fresh):
-    fresh.write(fresh.inventory(apps=ghost(fresh), ingress_smoke=SMOKE))
-    fresh.play().failed("there is no revision to return to")
-    assert kubectl("get", "ingress", "-n", fresh.namespace("cafe"), "-o", "name").strip()
+@pytest.fixture
+def nothing_yet(tmp_path):
+    yield from standing(tmp_path, "ik-first", FIRST_PORTS)
+
+
+def test_the_first_revision_is_left_for_inspection(nothing_yet):
+    site = nothing_yet
+    site.write(site.inventory(apps=ghost(site), ingress_smoke=SMOKE))
+    site.play().failed("there is no revision to return to")
+    assert kubectl("get", "ingress", "-n", site.namespace("cafe"), "-o", "name").strip()
 
 
 def test_back_on_request_and_forth_with_the_inventory(shared, node):
