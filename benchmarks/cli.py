@@ -89,12 +89,13 @@ def _alone(cache: Cache) -> Iterator[None]:
 
 
 def _compare(server: Server, programs: Programs, options: argparse.Namespace, findings: Findings) -> None:
-    """Every engine in turn, and that again as often as wanted: so a machine that slows down slows down all of them."""
+    """Every engine in turn, and that again as often as wanted, there and back: so a machine that slows down slows down
+    all of them, and none always follows the same other."""
     bench, inputs = _prepare(server, options, options.objects)
     findings.scopes = inputs.scopes
     chosen = {name: make for name, make in engines(inputs, programs, server).items() if name in options.engines}
     for turn in range(options.repeat):
-        for name, make in chosen.items():
+        for name, make in reversed(chosen.items()) if turn % 2 else chosen.items():
             if name in findings.missing:
                 continue
             try:

@@ -7,6 +7,7 @@ import os
 import signal
 import subprocess
 import sys
+import time
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -30,6 +31,9 @@ class Taken:
     own: float | None
 
 
+SETTLED = 8.0  # seconds after which the cluster is done with the objects that the engine before left it to delete
+
+
 @dataclass(frozen=True)
 class Bench:
     """Where things are measured: the cluster, a folder for files, and the seconds after which a command is given up."""
@@ -46,6 +50,7 @@ class Bench:
                 self.run(engine.before)
             if engine.sample is not None:
                 self.server.make_namespace()
+            time.sleep(SETTLED)
             empty = self.run(engine.empty).seconds if engine.empty else 0.0
             return [self._row(engine, phase, objects, empty) for phase in PHASES]
         finally:
