@@ -326,9 +326,14 @@ class _Run:
             addressed=any(self.dialect.ingress_gets_address(expose) for expose in controller.exposes),
         )
 
+    @property
+    def _proven(self) -> bool:
+        """Whether a smoke test follows this run."""
+        return not self.subject.part and self.stack.ingress_smoke.enabled
+
     def _probes(self) -> list[Probe]:
         """What the smoke test after this run will ask; nothing where there is none."""
-        if self.subject.part or not self.stack.ingress_smoke.enabled:
+        if not self._proven:
             return []
         return probes(self.stack, self.dialect, page_of(self.stack, self.prepared.facts))
 
@@ -336,7 +341,7 @@ class _Run:
         """Of what the release before promised, what does not hold even before this run has written anything: that is
         not the new release's doing. Asked once, without patience."""
         record, smoke = draft.record, self.stack.ingress_smoke
-        if record is None or not draft.changes.changed or smoke.on_failure == "keep" or not self._probes():
+        if record is None or not draft.changes.changed or smoke.on_failure == "keep" or not self._proven:
             return []
         from .smoke import ask
         from .state import store

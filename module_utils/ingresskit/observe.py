@@ -105,15 +105,12 @@ def save_authority(api: Api, owner: Owner, facts: Facts) -> None:
     if _is_kept(api, owner, facts.authority):
         return
     from .api.failures import Conflict
-    from .api.resources import MANAGER
-    from .engine.ownership import MANAGED_BY, STACK  # not needed without a cluster
 
-    labels = {MANAGED_BY: MANAGER, STACK: owner.stack}
     data = {"tls.crt": facts.authority.certificate, "tls.key": facts.authority.key}
     secret = {
         "apiVersion": "v1",
         "kind": "Secret",
-        "metadata": {"name": owner.ca_name, "namespace": owner.state_namespace, "labels": labels},
+        "metadata": {"name": owner.ca_name, "namespace": owner.state_namespace, "labels": owner.state_labels},
         "type": "kubernetes.io/tls",
         "data": {key: base64.b64encode(text.encode()).decode() for key, text in data.items()},
     }

@@ -31,8 +31,8 @@ def roll_back(inventory: Mapping[str, Any], settings: Settings, to: int | None =
     api, owner = connect_to(stack), owner_of(stack)
     if settings.check:
         record = _installed(api, owner)
-        draft = Transaction(api, owner, stack, settings).recalled(record, _number(record, to))
-        changes = Transaction(api, owner, stack, settings).rehearse(draft)
+        transaction = Transaction(api, owner, stack, settings)
+        changes = transaction.rehearse(transaction.recalled(record, _number(record, to)))
         return Outcome(stack, changes, revision=record.revision, calls=dict(api.calls))
     with locked(api, owner, stack, settings) as lock:
         record = _installed(api, owner)
@@ -91,10 +91,12 @@ def _number(record: Release, to: int | None) -> int:
 
 def _kept(stack: Stack, record: Release) -> str:
     """Why the release stays although it failed; "" where it goes."""
+    from .transaction import NOWHERE
+
     if stack.ingress_smoke.on_failure == "keep":
         return "ingress_smoke.on_failure is keep: the release stays as it is"
     if record.last_good() is None:
-        return "there is no revision to return to: what was brought is left as it is for you to look at"
+        return NOWHERE
     return ""
 
 

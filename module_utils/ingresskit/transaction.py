@@ -13,7 +13,7 @@ from .api.client import KubeApi
 from .api.failures import Unauthorized, Unreachable
 from .engine.ahead import delete_ahead, forgive_node_ports
 from .engine.apply import apply, preview, raise_errors
-from .engine.changes import Change, ChangeSet
+from .engine.changes import WRITES, Change, ChangeSet
 from .engine.ownership import Owner
 from .engine.plan import keep_adopted, plan
 from .engine.prune import prune, spare
@@ -30,6 +30,7 @@ from .state.lease import Lock, LockLost
 from .state.release import Note, Release
 
 _OUT_OF_REACH = (Unreachable, Unauthorized, LockLost)  # failures after which nothing can be put back
+NOWHERE = "there is no revision to return to: what was brought is left as it is for you to look at"
 _LAST_WORDS = 10.0  # seconds in which the record of a run that failed is saved
 _PARTING = 5.0  # the same after Ctrl-C
 
@@ -77,7 +78,7 @@ class Transaction:
         except _OUT_OF_REACH:
             raise
         except IngresskitError as error:
-            touched = any(change.done for change in self._changes.of("created", "configured", "deleted"))
+            touched = any(change.done for change in self._changes.of(*WRITES))
             if not touched or self.stack.ingress_smoke.on_failure == "keep":
                 raise
             raise ReleaseError(f"{error}\n{self._put_back(str(error))}") from error
@@ -88,7 +89,7 @@ class Transaction:
         record = store.load(self.api, self.owner)
         good = record.last_good() if record else None
         if record is None or good is None:
-            return "there is no revision to return to: what was brought is left as it is for you to look at"
+            return NOWHERE
         try:
             changes, revision = self.restore(record, good.number, reason)
         except IngresskitError as error:

@@ -112,6 +112,14 @@ class SmallStack:
         ]  # fmt: skip
 
 
+def standing(name):
+    """For a fixture: a stack, before and after which nothing of it is in the cluster."""
+    made = SmallStack(name)
+    made.clear()
+    yield made
+    made.clear()
+
+
 def content(live):
     """A live object without what the server and the clock make of it. Of Secrets only which keys they hold."""
     meta = {key: value for key, value in live["metadata"].items() if key not in VOLATILE}

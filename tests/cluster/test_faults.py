@@ -12,7 +12,7 @@ from module_utils.ingresskit.errors import ConflictError
 from tests.cluster.double import obj
 from tests.cluster.faultproxy import FAULTS, FaultProxy, Tokens, restart_api_server
 from tests.cluster.playbook import ROOT, config_map, create, kubectl, theirs
-from tests.cluster.smallstack import SmallStack
+from tests.cluster.smallstack import SmallStack, standing
 
 SMALL, LARGE = ("a", "b"), ("a=other:81", "b", "c", "d", "e")
 WAY = (SMALL, LARGE, SMALL, None)  # install, upgrade, prune, removal
@@ -20,10 +20,7 @@ WAY = (SMALL, LARGE, SMALL, None)  # install, upgrade, prune, removal
 
 @pytest.fixture(scope="module")
 def stack():
-    made = SmallStack("faults-net")
-    made.clear()
-    yield made
-    made.clear()
+    yield from standing("faults-net")
 
 
 @pytest.fixture(scope="module")

@@ -7,17 +7,14 @@ right after its k-th write came to the cluster and before the answer went back. 
 import pytest
 
 from tests.cluster.faultproxy import FaultProxy, killer
-from tests.cluster.smallstack import SmallStack
+from tests.cluster.smallstack import standing
 
 BASE, UPGRADED, FEWER = ("a", "b"), ("a=other:81", "b", "c", "d"), ("a",)
 
 
 @pytest.fixture(scope="module")
 def stack():
-    made = SmallStack("faults-kill")
-    made.clear()
-    yield made
-    made.clear()
+    yield from standing("faults-kill")
 
 
 @pytest.fixture(scope="module")

@@ -9,16 +9,14 @@ from module_utils.ingresskit.engine.ownership import Owner
 from module_utils.ingresskit.errors import ConflictError
 from module_utils.ingresskit.settings import Settings
 from module_utils.ingresskit.state import lease
-from tests.cluster.smallstack import SmallStack
+from tests.cluster.smallstack import standing
 
 
 @pytest.fixture
 def stack():
-    made = SmallStack("ik-two")
-    made.clear()
-    made.prepare()
-    yield made
-    made.clear()
+    for made in standing("ik-two"):
+        made.prepare()
+        yield made
 
 
 def test_the_second_waits_plans_anew_and_has_nothing_left_to_do(stack):

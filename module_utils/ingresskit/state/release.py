@@ -11,6 +11,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Literal
 
 from ..api.resources import Object, Ref
+from ..engine.changes import WRITES
 from ..engine.normalise import digest, fingerprint
 
 if TYPE_CHECKING:
@@ -121,7 +122,7 @@ def content_of(obj: Object, record: Release | None) -> str:
 def pending(record: Release | None, changes: ChangeSet, note: Note, *, time: str, blobs: Sequence[str] = ()) -> Release:
     """The record to write ahead: nothing is forgotten, what is about to be touched has no hash. ``blobs``: where the
     objects of this revision are kept."""
-    touched = {change.ref for change in changes.of("created", "configured", "deleted")}
+    touched = {change.ref for change in changes.of(*WRITES)}
     before = record or Release(0, time, note.who, "pending")
     objects = {ref: replace(entry, hash="") if ref in touched else entry for ref, entry in before.objects.items()} | {
         ref: UNKNOWN for ref in touched if ref not in before.objects
@@ -149,7 +150,7 @@ def concluded(record: Release, changes: ChangeSet, *, ready: bool, time: str, re
     fields = dict(record.fields)
     for change in changes:
         _settle(change, objects, fields)
-    complete = ready and all(change.done for change in changes.of("created", "configured", "deleted"))
+    complete = ready and all(change.done for change in changes.of(*WRITES))
     result: Result = "deployed" if complete else "failed"
     used = {entry.managed for entry in objects.values()}
     after = replace(

@@ -10,7 +10,8 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from ..api.failures import Conflict, Forbidden
-from ..api.resources import Object, Ref
+from ..api.resources import MANAGER, Object, Ref
+from ..engine.ownership import MANAGED_BY
 from ..engine.until import gone
 from ..errors import ClusterError, ConflictError
 from . import blobs
@@ -94,7 +95,7 @@ def recall(api: Api, owner: Owner, record: Release, number: int) -> Past:
         numbers = ", ".join(str(each.number) for each in record.history if each.blobs) or "none"
         raise ClusterError(f"revision {number} of the stack {owner.stack} is not kept: there are {numbers}")
     payload = _payload(api, owner, line)
-    pairs = [(obj, content) for obj, content in payload["objects"]]
+    pairs: list[tuple[Object, str]] = payload["objects"]
     told = {key: payload[key] for key in ("extras", "promises", "addressed")}
     note = Note(line.who, line.inventory, **told)
     contents = _contents(api, owner, record, {content for _, content in pairs if content})
@@ -123,7 +124,7 @@ def ensure_namespace(api: Api, owner: Owner) -> None:
     obj: Object = {
         "apiVersion": "v1",
         "kind": "Namespace",
-        "metadata": {"name": owner.state_namespace, "labels": {"app.kubernetes.io/managed-by": "ingresskit"}},
+        "metadata": {"name": owner.state_namespace, "labels": {MANAGED_BY: MANAGER}},
     }
     try:
         live = api.get(Ref.of(obj), metadata_only=True)
