@@ -11,7 +11,11 @@ from tests.cluster.playbook import Project, Site, kubectl
 
 
 def pytest_configure(config):
-    """These tests have fixed names and ports: of two runs on one machine the second waits until the first is over."""
+    """These tests have fixed names and ports: of two runs on one machine the second waits until the first is over.
+
+    The ports are from 30000 to 30085, the part of the range from which Kubernetes gives none out by itself.
+    https://kubernetes.io/docs/concepts/services-networking/service/#avoid-nodeport-collisions
+    """
     if hasattr(config, "workerinput"):  # of a run that holds the lock
         return
     config.cluster_lock = (Path(tempfile.gettempdir()) / "ingresskit-cluster-tests.lock").open("w")
@@ -49,7 +53,7 @@ def shared(request, tmp_path_factory):
 @pytest.fixture
 def fresh(tmp_path):
     """A stack that is not there yet; whatever a test leaves of it is removed."""
-    yield from standing(tmp_path, "ik-fresh", (31281, 31644))
+    yield from standing(tmp_path, "ik-fresh", (30026, 30027))
 
 
 @pytest.fixture(scope="session")

@@ -202,7 +202,7 @@ def test_a_foreign_object_and_its_namespace_stay_at_state_absent():
 def breakable():
     """The context of a cluster of its own, whose API server may be killed. The user's current one stays."""
     testbed = [sys.executable, "-m", "testbed"]
-    ports = ["--http-port", "31601", "--https-port", "31602"]
+    ports = ["--http-port", "30024", "--https-port", "30025"]
     current = subprocess.run(["kubectl", "config", "current-context"], capture_output=True, text=True, check=False)
     back = ["config", "use-context", current.stdout.strip()] if current.returncode == 0 else ["config", "view"]
     subprocess.run([*testbed, "up", "--name", "ingresskit-faults", *ports], cwd=ROOT, check=True)

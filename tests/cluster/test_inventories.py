@@ -20,7 +20,7 @@ from tests.cluster.playbook import (
 )
 
 pytestmark = pytest.mark.timeout(300)
-PORTS = (31283, 31646)
+PORTS = (30028, 30029)
 
 
 def der(pair):

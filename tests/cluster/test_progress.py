@@ -19,7 +19,7 @@ LINE = re.compile(r"^  kind: (.*) \(\d+ s\)$", re.MULTILINE)
 
 @pytest.fixture(scope="module")
 def site(tmp_path_factory):
-    yield from standing(tmp_path_factory.mktemp("progress"), "ik-progress", (31781, 31782))
+    yield from standing(tmp_path_factory.mktemp("progress"), "ik-progress", (30012, 30013))
 
 
 def slow(site, seconds):

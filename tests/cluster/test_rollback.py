@@ -11,8 +11,8 @@ from tests.cluster.double import ask, obj, until
 from tests.cluster.playbook import HOST, create, kubectl, leaf, proven, secret
 
 pytestmark = pytest.mark.timeout(300)
-PORTS = (31286, 31649)
-FIRST_PORTS = (31287, 31650)
+PORTS = (30016, 30017)
+FIRST_PORTS = (30018, 30019)
 SMOKE = {"wait": 4, "timeout": 2}
 
 

@@ -1,6 +1,6 @@
 """The single modules on a real cluster: the example play that builds the cafe step by step, and tasks of one's own.
 
-Everything is called ik-parts, on node ports 31180 and 31543; nothing of it is left behind.
+Everything is called ik-parts, on node ports 30020 and 30021; nothing of it is left behind.
 """
 
 import json
@@ -13,7 +13,7 @@ from tests.cluster.double import ask, until
 from tests.cluster.playbook import CONTEXT, HOST, HOSTS, Project, kubectl, namespaces
 
 EXAMPLE = "docs/examples/cafe-step-by-step.yml"
-PORTS = {"http": 31180, "https": 31543}
+PORTS = {"http": 30020, "https": 30021}
 STATE, HOME, CAFE = "ik-parts-state", "ik-parts", "ik-parts-cafe"
 CLUSTER = {"context": CONTEXT, "state_namespace": STATE}
 CONTROLLER = {
@@ -139,7 +139,7 @@ def test_absent_for_one_leaves_the_others(plays, cafe, node):
     assert not plays.example().passed().changed, "nothing of the cafe was touched"
 
     plays.task("ingress_service", state="absent").passed()
-    assert "refused" in ask(node, PORTS["https"], HOST, "/tea", tls=True).error.lower()
+    until(lambda: "refused" in ask(node, PORTS["https"], HOST, "/tea", tls=True).error.lower())
     back = plays.example().passed()
     assert summaries(back)["ingress_service"] == "1 created, 1 skipped"
     assert not any(result(back, module)["changed"] for module in MODULES if module != "ingress_service")
@@ -176,7 +176,7 @@ def test_what_another_task_made_is_never_taken(plays, cafe):
     assert "ingress_cluster" not in unknown.output
 
 
-@pytest.mark.parametrize("expose", [{"type": "LoadBalancer"}, {"node_ports": {"http": 31181, "https": 31544}}])
+@pytest.mark.parametrize("expose", [{"type": "LoadBalancer"}, {"node_ports": {"http": 30022, "https": 30023}}])
 def test_a_service_for_pods_of_any_kind(plays, expose):
     """The API server's own dry run takes it, and it is left as it is."""
     given = {"name": "ik-parts-myapp", "namespace": "default", "selector": {"app": "myapp"}, "expose": expose}

@@ -21,7 +21,7 @@ from tests.cluster.playbook import (
 )
 
 pytestmark = pytest.mark.timeout(300)
-PORTS = (31280, 31643)
+PORTS = (30010, 30011)
 PAGE = "<h1>not on the menu</h1>"
 
 
