@@ -178,7 +178,7 @@ def _handshake(plain, sni, context):
     return (context or _unverified()).wrap_socket(plain, server_hostname=sni or None)
 
 
-def until(check, seconds=10, *, every=0.1):
+def until(check, seconds=20, *, every=0.1):
     """Wait until `check()` is true and return its value; the last value is in the failure."""
     end = time.monotonic() + seconds
     while True:

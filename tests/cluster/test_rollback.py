@@ -51,7 +51,7 @@ def test_a_failed_smoke_test_returns_to_the_revision_before(shared, node):
     shared.write(shared.inventory(apps=ghost(shared), ingress_smoke=SMOKE))
     run = shared.play().failed(f"returned to revision {start[-1][0]}", f"https://{HOST}:{shared.ports[1]}/coffee")
     assert run.code == 2
-    assert answer(node, shared, "/coffee").status == 200, "the route of the revision before serves again"
+    until(lambda: answer(node, shared, "/coffee").status == 200)  # the route of the revision before serves again
     assert leaf(node, shared) == certificate
     after, info = history(shared)
     number = start[-1][0]
@@ -104,7 +104,7 @@ def test_what_failed_before_is_not_the_releases_doing(shared, node):
     run = shared.play().failed("(as before this release)")
     assert run.stack["changed"] and len(run.stack["routes_failed_before"]) == 1
     assert "returned to" not in run.output
-    assert answer(node, shared, "/more").status == 200, "the release stays"
+    until(lambda: answer(node, shared, "/more").status == 200)  # the release stays
     kubectl("delete", "service,deployment", "theirs", "-n", namespace)
 
 
