@@ -8,8 +8,9 @@ module: ingress_import
 short_description: Make an inventory of Ingress manifests
 version_added: 0.1.0
 description:
-  - Reads Ingress manifests of every version the API has had (C(extensions/v1beta1), C(networking.k8s.io/v1beta1) and
-    C(networking.k8s.io/v1)) and gives an C(ingress_apps) inventory that renders to the equivalent.
+  - Reads Ingress manifests, or the Ingresses of a live cluster, of every version the API has had
+    (C(extensions/v1beta1), C(networking.k8s.io/v1beta1) and C(networking.k8s.io/v1)) and gives an C(ingress_apps)
+    inventory that renders to the equivalent.
   - What has no equivalent is listed with the reason, in the result and at the head of the inventory.
   - Annotations that say how plain HTTP is redirected become options. Others are carried as raw annotations where the
     same controller reads them or none in particular does, and are listed where only another controller would.
@@ -18,13 +19,19 @@ description:
 options:
   src:
     description:
-      - Files, and folders of which all YAML and JSON files are read, those in folders below included.
+      - Files, globs, and folders of which all YAML and JSON files are read, those in folders below included.
       - Objects of other kinds are passed over.
     type: list
     elements: path
   content:
     description: Manifests as text.
     type: str
+  cluster:
+    description:
+      - Where to read the Ingresses of a live cluster, as C(ingress_cluster) of an inventory; V({}) is the cluster that
+        kubectl would take.
+      - That is one LIST of Ingresses, or one for each of O(namespaces). Nothing else is read, no Secret either.
+    type: dict
   dest:
     description:
       - File that the inventory goes to, C(group_vars/all/apps.yml) for instance.
@@ -46,6 +53,11 @@ options:
   class_name:
     description: Only Ingresses of this class are imported, the others are listed.
     type: str
+  namespaces:
+    description: Only Ingresses of these namespaces are imported; of O(cluster) only these are read.
+    type: list
+    elements: str
+    default: []
   namespace:
     description: Namespace of Ingresses that name none.
     type: str
@@ -72,8 +84,11 @@ attributes:
     support: full
     description: The same manifests give the same inventory.
 notes:
-  - An Ingress that is in the cluster is not taken over by the stack that has one of its name. Delete the former one
-    first, or rename the app.
+  - An Ingress that is in the cluster is taken over by the stack that has one of its name where C(ingress_apply.adopt)
+    says so; else that stops the run.
+  - Standard input is for a command of its own, as Ansible passes none on. It prints the inventory and is called
+    C(python -m module_utils.ingresskit.importer) in a checkout, with the collection
+    C(python -m ansible_collections.ingresskit.ingresskit.plugins.module_utils.ingresskit.importer).
 requirements:
   - pydantic >= 2.11
 author:
@@ -97,7 +112,7 @@ EXAMPLES = r"""
 
 - name: What a cluster holds, from ingress-nginx to Traefik
   ingress_import:
-    content: "{{ lookup('ansible.builtin.pipe', 'kubectl get ingress --all-namespaces -o yaml') }}"
+    cluster: {context: prod}
     served_by: ingress-nginx
     class_name: nginx
     controller: {kind: traefik}
@@ -154,11 +169,13 @@ SPEC: dict[str, Any] = {
     "argument_spec": {
         "src": {"type": "list", "elements": "path"},
         "content": {"type": "str"},
+        "cluster": {"type": "dict"},
         "dest": {"type": "path"},
         "force": {"type": "bool", "default": False},
         "controller": {"type": "dict"},
         "served_by": {"type": "str", "choices": ["nginx", "ingress-nginx", "traefik"]},
         "class_name": {"type": "str"},
+        "namespaces": {"type": "list", "elements": "str", "default": []},
         "namespace": {"type": "str", "default": "default"},
         "path_type": {
             "type": "str",
@@ -167,22 +184,17 @@ SPEC: dict[str, Any] = {
         },
         "base_dir": {"type": "path", "default": "."},
     },
-    "required_one_of": [("src", "content")],
+    "required_one_of": [("src", "content", "cluster")],
 }
 
 
 def work(module: Call) -> dict[str, Any]:
-    from ..module_utils.ingresskit.importing import import_manifests
-    from ..module_utils.ingresskit.importing.sources import read_sources
-    from ..module_utils.ingresskit.importing.wishes import read_wishes
+    from ..module_utils.ingresskit.importer import import_from
     from ..module_utils.ingresskit.parts.params import faults_in_parameters
 
     given = module.params
     with faults_in_parameters():
-        sources = read_sources(given["src"] or [], module.base_dir)
-        if given["content"] is not None:
-            sources.append(("content", given["content"]))
-        imported = import_manifests(sources, read_wishes(given))
+        imported = import_from(given, module.base_dir)
     result: dict[str, Any] = {
         "changed": False,
         "inventory": imported.inventory,

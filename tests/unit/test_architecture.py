@@ -96,6 +96,7 @@ def test_only_the_driver_uses_everything():
         "smoke.py",
         "rollback.py",
         "info.py",
+        "importer.py",
         "shell.py",
     }
     assert {path.name for path in CORE.glob("*.py")} - {f"{name}.py" for name in VALUES} <= drivers | {"__init__.py"}

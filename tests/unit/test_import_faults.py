@@ -130,8 +130,18 @@ def test_sources(tmp_path):
     (tmp_path / "odd.txt").write_text("named")
     found = [("in/a/c.yaml", "a/c.yaml"), ("in/a/d.json", "a/d.json"), ("in/b.yml", "b.yml"), ("odd.txt", "named")]
     assert read_sources(["in", "odd.txt", "in/b.yml"], tmp_path) == found
-    (tmp_path / "in" / "latin.yaml").write_bytes(b"caf\xe9")
+    assert read_sources(["in/**/*.y*ml", str(tmp_path / "*.txt")], tmp_path) == [
+        ("in/a/c.yaml", "a/c.yaml"), ("in/b.yml", "b.yml"), (str(tmp_path / "odd.txt"), "named"),
+    ]  # fmt: skip
+    (tmp_path / "[x].yaml").write_text("a name like a glob")
+    assert read_sources(["[x].yaml"], tmp_path) == [("[x].yaml", "a name like a glob")]
+    (tmp_path / "in" / "latin.yaml").write_bytes(b"a: b\nb: caf\xe9")
+    (tmp_path / "empty").mkdir()
     with pytest.raises(InventoryError) as caught:
-        read_sources(["in", "missing.yaml"], tmp_path)
-    told = [str(problem) for problem in caught.value.problems]
-    assert told == ["in/latin.yaml: is not UTF-8 text", "missing.yaml: cannot be read: No such file or directory"]
+        read_sources(["in", "missing.yaml", "empty", "*.yam"], tmp_path)
+    assert [str(problem) for problem in caught.value.problems] == [
+        "in/latin.yaml:2: is not UTF-8 text",
+        "missing.yaml: cannot be read: No such file or directory",
+        "empty: holds no .yaml, .yml, .json file, and matches none",
+        "*.yam: holds no .yaml, .yml, .json file, and matches none",
+    ]

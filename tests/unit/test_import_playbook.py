@@ -41,6 +41,7 @@ def test_from_manifests_to_an_inventory(play, tmp_path):
     code, output, text = play(*options)
     assert code == 0, output
     assert "changed=1" in output
+    assert "playbooks/render.yml -i INVENTORY" in output, "what comes next is told"
     app = yaml.safe_load(text)["ingress_apps"]["cafe-ingress"]
     assert app["options"] == {"ssl_redirect": False}, "Traefik serves over HTTP where nothing is said"
     code, output, _ = play(*options)
@@ -54,7 +55,33 @@ def test_from_manifests_to_an_inventory(play, tmp_path):
     assert (code, forced) == (0, text)
 
 
+def test_standard_input(tmp_path):
+    def run(text, *options):
+        command = [sys.executable, "-m", "module_utils.ingresskit.importer", *options]
+        return subprocess.run(command, cwd=ROOT, input=text, capture_output=True, check=False)
+
+    ran = run(CAFE.encode(), "--kind", "traefik", "--namespace", "cafe", "--path-type", "Prefix")
+    assert (ran.returncode, ran.stderr) == (0, b"")
+    app = yaml.safe_load(ran.stdout)["ingress_apps"]["cafe-ingress"]
+    assert (app["namespace"], app["options"]) == ("cafe", {"ssl_redirect": False})
+    (tmp_path / "cafe.yaml").write_text(CAFE)
+    assert (
+        run(b"", str(tmp_path), "--kind", "traefik", "--namespace", "cafe", "--path-type", "Prefix").stdout
+        == ran.stdout
+    )
+    for text, said in (
+        (b"a: [", b"standard input:1: is not YAML: did not find expected node content, while parsing a flow node\n"),
+        (b"caf\xe9", b"standard input: is not UTF-8 text\n"),
+        (b"", b"there is no Ingress to import (found: nothing)\n"),
+    ):
+        ran = run(text, "-")
+        assert (ran.returncode, ran.stdout, ran.stderr) == (1, b"", said)
+
+
 def test_faults_are_messages(play, tmp_path):
+    code, output, _ = play("-e", "import_src=-")
+    assert code == 2
+    assert "Ansible passes no standard input on" in output
     code, output, _ = play()
     assert code == 2
     assert "-e import_src=FILE_OR_FOLDER" in output

@@ -22,7 +22,9 @@ from .loss import Loss
 from .manifest import Ingress, is_ingress, read_ingress
 from .wishes import Wishes
 
-__all__ = ["Imported", "Wishes", "import_manifests"]
+__all__ = ["Imported", "Source", "Wishes", "import_manifests"]
+
+Source = tuple[str, str] | Document  # a name and its text, or what was read already
 
 
 @dataclass(frozen=True)
@@ -36,8 +38,8 @@ class Imported:
     ignored: dict[str, int]
 
 
-def import_manifests(sources: Iterable[tuple[str, str]], wishes: Wishes) -> Imported:
-    """An inventory that renders to the equivalent of the Ingresses in ``sources`` (name, text).
+def import_manifests(sources: Iterable[Source], wishes: Wishes) -> Imported:
+    """An inventory that renders to the equivalent of the Ingresses in ``sources``.
 
     Raises InventoryError, with file and line, where a text is not YAML or an Ingress is not what the API takes.
     """
@@ -65,11 +67,11 @@ def import_manifests(sources: Iterable[tuple[str, str]], wishes: Wishes) -> Impo
     return Imported(inventory, text, tuple(losses), classes, dict(ignored))
 
 
-def _objects(sources: Iterable[tuple[str, str]]) -> tuple[list[Cursor], list[Problem]]:
+def _objects(sources: Iterable[Source]) -> tuple[list[Cursor], list[Problem]]:
     """Every object of every document, those of lists one by one."""
     cursors, problems = [], []
-    for name, text in sources:
-        documents, faults = read_documents(name, text)
+    for source in sources:
+        documents, faults = ([source], []) if isinstance(source, Document) else read_documents(*source)
         problems += faults
         for document in documents:
             cursors += list(_unlisted(Cursor(document, document.value)))
@@ -94,6 +96,8 @@ def _chosen(ingresses: Sequence[Ingress], wishes: Wishes) -> tuple[list[Ingress]
         why = left_out(ingress)
         if wishes.class_name is not None and ingress.class_name != wishes.class_name:
             why = f"its class is {ingress.class_name or 'not named'}, and {wishes.class_name} was asked for"
+        if wishes.namespaces and ingress.namespace not in wishes.namespaces:
+            continue
         if why is None:
             chosen.append(ingress)
         else:

@@ -19,7 +19,10 @@ _DEEP = 500  # brackets one in another, above which libyaml might exhaust the st
 
 @dataclass(frozen=True)
 class Document:
-    """One document of a file. ``problems`` collects what is wrong with it, ``lines`` tells where each value begins."""
+    """One document of a file. ``problems`` collects what is wrong with it, ``lines`` tells where each value begins.
+
+    What is no file's, an object of a cluster, has no lines and is its own ``file``: its kind and name.
+    """
 
     file: str
     value: Any
@@ -28,6 +31,8 @@ class Document:
 
     def at(self, path: Path) -> str:
         """``file:line`` of a value, or of what it would stand in."""
+        if not self.lines:
+            return self.file
         while path not in self.lines and path:
             path = path[:-1]
         return f"{self.file}:{self.lines.get(path, 1)}"

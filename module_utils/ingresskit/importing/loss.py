@@ -15,4 +15,5 @@ class Loss:
     why: str
 
     def __str__(self) -> str:
-        return f"{self.at}: {self.object}, {self.what}: {self.why}" if self.at else f"{self.object}: {self.why}"
+        place = "" if self.at == self.object else f"{self.at}: "  # in a cluster its name is where it is
+        return f"{place}{self.object}, {self.what}: {self.why}"

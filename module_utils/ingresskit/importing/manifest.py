@@ -15,7 +15,8 @@ from ..model.problems import nearest
 from .cursor import Cursor
 
 CURRENT = "networking.k8s.io/v1"
-FORMER = ("extensions/v1beta1", "networking.k8s.io/v1beta1")
+FORMER = ("networking.k8s.io/v1beta1", "extensions/v1beta1")
+VERSIONS = (CURRENT, *FORMER)
 CLASS_ANNOTATION = "kubernetes.io/ingress.class"
 PATH_TYPES = get_args(PathType)
 
@@ -83,8 +84,8 @@ def read_ingress(cursor: Cursor, namespace: str, path_type: str) -> Ingress | No
     allow.
     """
     version, meta, spec = cursor["apiVersion"], cursor["metadata"], cursor["spec"]
-    if version.value not in (CURRENT, *FORMER):
-        version.fault(f"must be one of {', '.join((CURRENT, *FORMER))}")
+    if version.value not in VERSIONS:
+        version.fault(f"must be one of {', '.join(VERSIONS)}")
         return None
     cursor.mapping(("apiVersion", "kind", "metadata", "spec", "status"))
     if not (meta.mapping() and spec.mapping()):

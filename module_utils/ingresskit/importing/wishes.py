@@ -13,14 +13,17 @@ from ..model.base import DnsLabel, Model
 from ..model.controller import Controller
 from ..model.problems import problems_of
 
+Served = Literal["nginx", "ingress-nginx", "traefik"]
+
 
 class Wishes(Model):
     """The controller that is to serve the apps, the one that has served them (None: seen from each Ingress), the only
-    class to import (None: all), and what stands for a namespace or a path type that is left out."""
+    class and namespaces to import (None, none: all), what stands for a namespace or a path type that is left out."""
 
     controller: Controller = Controller()
-    served_by: Literal["nginx", "ingress-nginx", "traefik"] | None = None
+    served_by: Served | None = None
     class_name: str | None = None
+    namespaces: list[DnsLabel] = []
     namespace: DnsLabel = "default"
     path_type: PathType = "ImplementationSpecific"
 
