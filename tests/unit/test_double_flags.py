@@ -46,7 +46,8 @@ def test_accepts(argv, name, value):
         (["-watch-namespace=a,B_c"], "Invalid value for watch-namespace: invalid resource name B_c", 1),
         (["-nginx-status-allow-cidrs=10.0.0.0/40"], "Invalid value for nginx-status-allow-cidrs", 1),
         (["-health-status-uri=/"], "Invalid value for health-status-uri", 1),
-        (["-enable-tls-passthrough"], "known to F5, but refused: not imitated by the double", 1),
+        (["-enable-oidc"], "known to F5, but refused: not imitated by the double", 1),
+        (["-enable-tls-passthrough", "-enable-custom-resources=false"], "requires -enable-custom-resources", 1),
         (["-nginx-plus"], "not imitated by the double", 1),
         (["-watch-namespace-label=a=b"], "not imitated by the double", 1),
     ],
@@ -68,10 +69,6 @@ def test_what_is_accepted_without_effect_is_said():
         "Ignoring unhandled arguments: ['stray']",
         "-log-format=json: accepted, not imitated by the double",
     ]
-
-
-def test_custom_resources_are_not_watched_and_that_is_said():
-    assert any("watches no custom resources" in note for note in flags.parse([]).notes)
 
 
 @pytest.mark.parametrize(("argv", "code"), [(["-x"], 2), (["-version"], 0), (["-nginx-plus"], 1), ([], 1)])

@@ -20,7 +20,7 @@ from .leader import Leader
 from .model import Obj
 from .nginx import Nginx, has_ipv6
 from .status import Writer
-from .store import Store, Table
+from .store import CUSTOM_KINDS, Store, Table
 
 log = logging.getLogger("nginx_double")
 CONTROLLER = "nginx.org/ingress-controller"
@@ -157,6 +157,8 @@ def tables(flags: Flags) -> list[Table]:
     secret_namespaces = flags.names("watch-secret-namespace") or namespaces
     found = [Table(kind, scope) for kind in ("ingresses", "services", "endpointslices") for scope in namespaces]
     found += [Table("secrets", scope) for scope in secret_namespaces]
+    if flags.on("enable-custom-resources"):
+        found += [Table(kind, scope) for kind in CUSTOM_KINDS for scope in namespaces]
     for flag in ("default-server-tls-secret", "wildcard-tls-secret"):
         namespace, _, name = flags.text(flag).partition("/")
         if name and not {"", namespace} & set(secret_namespaces):

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cmp_to_key
 
 from . import dialect
 from .flags import Flags
-from .model import Key, Obj, Report, key_of, label_of
+from .model import CUSTOM, Key, Obj, Report, key_of, label_of
 
 PATH = re.compile(r"/[^\s;]*")
 
@@ -40,6 +41,15 @@ def ours(ingress: Obj, class_name: str) -> bool:
     return bool(named == class_name)
 
 
+def is_custom(obj: Obj) -> bool:
+    return str(obj.get("apiVersion", "")).startswith(CUSTOM)
+
+
+def hosts_of(obj: Obj) -> list[str]:
+    """The hosts that an Ingress or a custom resource claims."""
+    return [obj["spec"]["host"]] if is_custom(obj) else [host_of(rule) for rule in rules_of(obj)]
+
+
 def rules_of(ingress: Obj) -> list[Obj]:
     return ingress["spec"].get("rules") or []
 
@@ -52,15 +62,18 @@ def host_of(rule: Obj) -> str:
     return rule.get("host") or ""
 
 
-def arbitrate(ingresses: dict[Key, Obj], flags: Flags) -> tuple[list[Claim], list[Report]]:
+def arbitrate(ingresses: dict[Key, Obj], flags: Flags, custom: Sequence[Obj] = ()) -> tuple[list[Claim], list[Report]]:
     """The claims that hold, and a Rejected report for every Ingress of ours without a host of its own.
 
-    The older of two claimants wins; of two of one second the larger uid (F5's chooseObjectMetaWinner).
+    The older of two claimants wins; of two of one second the larger uid (F5's chooseObjectMetaWinner). ``custom``: the
+    valid VirtualServers and TransportServers, whose hosts are claimed alike.
     """
     problems: list[Report] = []
     valid: list[Obj] = []
-    for ingress in _by_age(ingresses):
-        if ours(ingress, flags.text("ingress-class")):
+    for ingress in _by_age(ingresses | {key_of(each): each for each in custom}):
+        if is_custom(ingress):
+            valid.append(ingress)
+        elif ours(ingress, flags.text("ingress-class")):
             complaints = validate(ingress, flags)
             if complaints:
                 problems.append(Report(ingress, "Rejected", "; ".join(complaints), True))
@@ -89,7 +102,7 @@ def _by_age(ingresses: dict[Key, Obj]) -> list[Obj]:
 def _claim_hosts(claims: list[Claim]) -> dict[str, Claim]:
     holders: dict[str, Claim] = {}
     for claim in claims:  # oldest first
-        for host in map(host_of, rules_of(claim.ingress)):
+        for host in hosts_of(claim.ingress):
             if holders.setdefault(host, claim) is claim:
                 claim.hosts.add(host)
             else:

@@ -144,8 +144,13 @@ class Controller:
         service = snapshot.services.get((self._pod["metadata"]["namespace"], self._flags.text("external-service")))
         self._addresses = self._addresses.updated(plan.status_address, service)
         if self._flags.on("report-ingress-status") and (self.leader is None or self.leader.leads):
-            accepted, refused = ([report.obj for report in reports] for reports in (plan.accepted, plan.problems))
+            accepted, refused = (_ingresses(reports) for reports in (plan.accepted, plan.problems))
             self._statuses.want(accepted, refused, self._addresses.as_status())
+
+
+def _ingresses(reports: list[Report]) -> list[Obj]:
+    """What a status is written to: the double leaves custom resources without."""
+    return [report.obj for report in reports if report.obj["kind"] == "Ingress"]
 
 
 def with_complaint(report: Report, complaint: str) -> Report:

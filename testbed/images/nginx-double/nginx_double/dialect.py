@@ -82,6 +82,7 @@ ROUTES: dict[str, Parse] = {
     PREFIX + "ssl-services": values.names,
     PREFIX + "grpc-services": values.names,
     PREFIX + "sticky-cookie-services": values.sticky,
+    PREFIX + "policies": values.names,
 }
 SERVICE_LISTS = {PREFIX + name for name in ("rewrites", "websocket-services", "ssl-services", "grpc-services")}
 SNIPPETS = {PREFIX + "server-snippets", PREFIX + "location-snippets"}

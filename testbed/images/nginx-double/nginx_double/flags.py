@@ -65,7 +65,7 @@ FLAGS: dict[str, tuple[Value, str]] = {
     "enable-internal-routes": (False, REFUSE),
     "enable-oidc": (False, REFUSE),
     "enable-service-insight": (False, REFUSE),
-    "enable-tls-passthrough": (False, REFUSE),
+    "enable-tls-passthrough": (False, IMITATE),
     "global-configuration": ("", REFUSE),
     "ingress-template-path": ("", REFUSE),
     "ingresslink": ("", REFUSE),
@@ -78,7 +78,7 @@ FLAGS: dict[str, tuple[Value, str]] = {
     "service-insight-listen-port": (9114, REFUSE),
     "service-insight-tls-secret": ("", REFUSE),
     "spire-agent-address": ("", REFUSE),
-    "tls-passthrough-port": (443, REFUSE),
+    "tls-passthrough-port": (443, IMITATE),
     "transportserver-template-path": ("", REFUSE),
     "virtualserver-template-path": ("", REFUSE),
     "watch-namespace-label": ("", REFUSE),
@@ -131,8 +131,6 @@ def parse(argv: list[str]) -> Flags:
         if value != default and treatment == IGNORE:
             notes.append(f"-{name}={value}: {treatment}")
     flags = Flags({name: default for name, (default, _) in FLAGS.items()} | values, notes)
-    if flags.on("enable-custom-resources"):
-        notes.append("-enable-custom-resources=true: the double watches no custom resources (VirtualServer, Policy...)")
     if not flags.on("version"):
         _check(flags)
     return flags
@@ -189,6 +187,8 @@ def _check(flags: Flags) -> None:
     for name in ("nginx-configmaps", "default-server-tls-secret", "wildcard-tls-secret"):
         if flags.text(name) and not re.fullmatch(r"[^/]+/[^/]+", flags.text(name)):
             raise FlagError(f"Invalid value for {name}: {flags.text(name)}: must have the form <namespace>/<name>", 1)
+    if flags.on("enable-tls-passthrough") and not flags.on("enable-custom-resources"):
+        raise FlagError("enable-tls-passthrough flag requires -enable-custom-resources", 1)
     for cidr in flags.names("nginx-status-allow-cidrs"):
         try:
             ipaddress.ip_network(cidr, strict=False)

@@ -8,7 +8,7 @@ from __future__ import annotations
 import hashlib
 from dataclasses import dataclass, field
 
-from . import dialect, tls, values
+from . import dialect, policies, tls, values
 from .backends import endpoints, port_of
 from .flags import Flags
 from .model import Key, Obj, Snapshot, key_of, label_of
@@ -68,7 +68,10 @@ def location(route: Route, host: str, path: Obj, server: Params, world: World) -
     service = path["backend"]["service"]["name"]
     name = _upstream(route, host, path["backend"], world)
     grpc = service in route.services("grpc-services") and world.base.http2
+    governed = policies.of_ingress(route, world)
     lines = _rewrite(route, path) + _lines(route.params.location_snippets) + basic_auth(route, world, minion_only=True)
+    lines += governed.lines if dialect.mergeable_type(route.ingress) == "minion" else []  # else the server has them
+    lines += policies.header_lines(governed.headers) + policies.preflight(governed.headers)
     lines += _limit(route) + _sticky_header(route, service, server)
     lines += _grpc(route, name, service) if grpc else _proxy(route, name, service, server)
     return [f"location {_match(route, path)} {{", *(f"    {line}" for line in lines), "}"]

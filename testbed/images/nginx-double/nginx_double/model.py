@@ -12,12 +12,26 @@ Key = tuple[str, str]  # namespace, name
 NOT_IMITATED = "NotImitatedByTestDouble"
 
 
-def key_of(obj: Obj) -> Key:
+CUSTOM = "k8s.nginx.org/"  # F5's own API group
+VIRTUAL_SERVER = "VirtualServer"
+
+
+def place_of(obj: Obj) -> Key:
     return obj["metadata"].get("namespace", ""), obj["metadata"]["name"]
 
 
+def key_of(obj: Obj) -> Key:
+    """Namespace and name; a custom resource's kind is part of it, for it may be named as an Ingress is."""
+    custom = str(obj.get("apiVersion", "")).startswith(CUSTOM)
+    return custom_key(obj["kind"], *place_of(obj)) if custom else place_of(obj)
+
+
+def custom_key(kind: str, namespace: str, name: str) -> Key:
+    return namespace, f"{kind}/{name}"
+
+
 def label_of(obj: Obj) -> str:
-    return "/".join(key_of(obj))
+    return "/".join(place_of(obj))
 
 
 @dataclass
@@ -28,6 +42,7 @@ class Snapshot:
     services: dict[Key, Obj] = field(default_factory=dict)
     slices: dict[Key, list[Obj]] = field(default_factory=dict)
     secrets: dict[Key, Obj] = field(default_factory=dict)
+    custom: dict[Key, Obj] = field(default_factory=dict)
     configmap: Obj | None = None
 
 
@@ -43,10 +58,15 @@ class Report:
 
 @dataclass(frozen=True)
 class Chunk:
-    """The configuration of one Ingress (a master with its minions): what F5 writes into one file of conf.d."""
+    """The configuration of one Ingress (a master with its minions): what F5 writes into one file of conf.d.
+
+    A TransportServer's stands in the stream block: ``stream``, and its ``host`` with the socket to hand it to.
+    """
 
     key: Key
     text: str
+    stream: str = ""
+    host: str = ""
 
 
 @dataclass

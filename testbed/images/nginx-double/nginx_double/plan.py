@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from . import claims, dialect, server, tls
+from . import claims, custom, dialect, passthrough, server, tls, virtualserver
 from .claims import Claim
 from .flags import Flags
 from .locations import World
-from .model import NOT_IMITATED, Chunk, Key, Obj, Plan, Report, Snapshot, key_of, label_of
+from .model import NOT_IMITATED, VIRTUAL_SERVER, Chunk, Key, Obj, Plan, Report, Snapshot, key_of, label_of
 from .params import Params, from_configmap
 
+RENDERERS = {VIRTUAL_SERVER: virtualserver.render, custom.TRANSPORT: passthrough.render}
 VERSION_SOCKET = "unix:/var/lib/nginx/nginx-config-version.sock"
 BAD_GATEWAY_SOCKET = "unix:/var/lib/nginx/nginx-502-server.sock"
 LOG_FORMAT = """log_format main '$remote_addr - $remote_user [$time_local] "$request" $status $body_bytes_sent '
@@ -29,11 +30,13 @@ def build(snapshot: Snapshot, flags: Flags, special: Mapping[str, Obj | None]) -
         secret = special.get(name)
         if secret is not None:
             setattr(world, f"{name}_file", tls.tls_file(key_of(secret), secret, world.files))
-    held, problems = claims.arbitrate(snapshot.ingresses, flags)
+    claimants, refused = custom.claimants(snapshot.custom, flags)
+    held, problems = claims.arbitrate(snapshot.ingresses, flags, claimants)
+    problems += refused
     chunks: list[Chunk] = []
     accepted: list[Report] = []
     for claim in held:
-        chunk, warnings = server.render(claim, world)
+        chunk, warnings = RENDERERS.get(claim.ingress.get("kind", ""), server.render)(claim, world)
         chunks.append(chunk)
         members = [claim.ingress, *(minion.ingress for minion in claim.minions)]
         accepted += [_accepted(ingress, warnings[key_of(ingress)]) for ingress in members]
@@ -54,7 +57,7 @@ def text_of(main: str, chunks: list[Chunk], version: int) -> str:
     """nginx.conf of the given chunks. `version` is answered on a socket: so one sees when a reload has taken effect."""
     body = "".join(chunk.text for chunk in chunks)
     check = f"server {{ listen {VERSION_SOCKET}; access_log off; return 200 '{version}'; }}\n"
-    return main.replace("#CHUNKS#\n", check + body)
+    return passthrough.fill(main, chunks).replace("#CHUNKS#\n", check + body)
 
 
 def _accepted(ingress: Obj, warnings: list[str]) -> Report:
@@ -75,14 +78,20 @@ def _has_hostless(held: list[Claim]) -> bool:
 
 def _main(world: World, hostless: bool) -> str:
     params = world.base
-    top = ["daemon off;", "pid /var/lib/nginx/nginx.pid;", f"error_log stderr {params.error_log_level};"]
+    top = [
+        *passthrough.load(world.flags),
+        "daemon off;",
+        "pid /var/lib/nginx/nginx.pid;",
+        f"error_log stderr {params.error_log_level};",
+    ]
     top += [f"worker_processes {params.worker_processes};"]
     top += [f"worker_shutdown_timeout {params.worker_shutdown_timeout};"] if params.worker_shutdown_timeout else []
     top += params.main_snippets.splitlines()
     top += [f"events {{ worker_connections {params.worker_connections}; }}"]
     http = _http(params) + ([] if hostless else _default_server(world)) + _status_server(world)
     http.append(f"server {{ listen {BAD_GATEWAY_SOCKET}; access_log off; return 502; }}")
-    return "\n".join([*top, "http {", *http, "#CHUNKS#", "}"]) + "\n"
+    http.append(f"server {{ listen {virtualserver.TEAPOT}; access_log off; return 418; }}")
+    return "\n".join([*top, *passthrough.stream(world.flags), "http {", *http, "#CHUNKS#", "}"]) + "\n"
 
 
 def _http(params: Params) -> list[str]:
@@ -96,6 +105,7 @@ def _http(params: Params) -> list[str]:
     lines += [f"server_names_hash_bucket_size {params.server_names_hash_bucket_size};"]
     lines += ["variables_hash_bucket_size 256;", "variables_hash_max_size 1024;", "map_hash_bucket_size 256;"]
     lines += ["map $http_upgrade $connection_upgrade { default upgrade; '' close; }"]
+    lines += ['map $request_uri $request_uri_no_args { "~^(?P<path>[^?]*)" $path; default $request_uri; }']
     lines += [f"ssl_protocols {params.ssl_protocols};"] if params.ssl_protocols else []
     lines += [f'ssl_ciphers "{params.ssl_ciphers}";'] if params.ssl_ciphers else []
     lines += ["ssl_prefer_server_ciphers on;"] if params.ssl_prefer_server_ciphers else []

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from . import dialect, tls
+from . import dialect, passthrough, policies, tls
 from .claims import Claim, host_of, paths_of, rules_of
 from .locations import Route, World, basic_auth, location, make_route
 from .model import Chunk, Key, Obj, key_of, label_of
@@ -72,7 +72,7 @@ def _server(route: Route, host: str, locations: list[str], world: World) -> list
     if params.redirect_to_https:
         condition = "$http_x_forwarded_proto = 'http'"
         lines.append(f"if ({condition}) {{ return {params.http_redirect_code} https://$host$request_uri; }}")
-    lines += basic_auth(route, world, minion_only=False)
+    lines += basic_auth(route, world, minion_only=False) + policies.of_ingress(route, world).lines
     lines += params.server_snippets.splitlines()
     if params.app_root:
         lines.append(f"if ($uri = /) {{ return 302 $scheme://$http_host{params.app_root}; }}")
@@ -119,6 +119,8 @@ def listen(world: World, http: int, https: int | None, default: bool = False) ->
     secure = " ssl" + (" http2" if world.base.http2 else "")
     families = [""] if world.flags.on("disable-ipv6") else ["", "[::]:"]
     lines = [f"listen {family}{http}{extra};" for family in families]
+    if https and world.flags.on(passthrough.FLAG):
+        return lines + passthrough.listen(secure, " default_server" if default else "")
     return lines + ([f"listen {family}{https}{secure}{extra};" for family in families] if https else [])
 
 

@@ -25,6 +25,13 @@ KINDS = {
     "secrets": ("v1", "Secret"),
     "configmaps": ("v1", "ConfigMap"),
 }
+CUSTOM_KINDS = {
+    "virtualservers": ("k8s.nginx.org/v1", "VirtualServer"),
+    "virtualserverroutes": ("k8s.nginx.org/v1", "VirtualServerRoute"),
+    "policies": ("k8s.nginx.org/v1", "Policy"),
+    "transportservers": ("k8s.nginx.org/v1", "TransportServer"),
+}
+KINDS |= CUSTOM_KINDS
 SECRET_TYPES = {tls.TLS, tls.HTPASSWD}
 
 
@@ -80,6 +87,7 @@ class Store:
             ingresses=self.all("ingresses"),
             services=self.all("services"),
             secrets=self.all("secrets"),
+            custom={key: obj for kind in CUSTOM_KINDS for key, obj in self.all(kind).items()},
             configmap=next(iter(self.all("configmaps").values()), None),
         )
         slices: defaultdict[Key, list[Obj]] = defaultdict(list)
