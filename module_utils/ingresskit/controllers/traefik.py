@@ -6,6 +6,7 @@ No custom resource is used: middlewares come from its file provider, out of a Co
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import ClassVar
 
 import yaml
 
@@ -45,6 +46,11 @@ class Traefik(IngressController):
     https_port = 8443
     redirect_codes = (301, 302)
     prefix_by_element = True
+    cluster_rules: ClassVar[list[Object]] = CLUSTER_RULES
+
+    def controller_name(self, controller: Controller) -> str:
+        """``spec.controller`` of the IngressClass."""
+        return self.class_controller
 
     def tag_of(self, version: str | None) -> str:
         return f"v{version.removeprefix('v')}" if version else self.default_image.tag
@@ -57,12 +63,12 @@ class Traefik(IngressController):
             self.class_name(controller),
             labels=labels,
             annotations={"ingressclass.kubernetes.io/is-default-class": "true"} if controller.default_class else None,
-            spec={"controller": self.class_controller},
+            spec={"controller": self.controller_name(controller)},
         )
         dynamic = {"dynamic.yaml": yaml.safe_dump(_dynamic(controller))}
         return [
             *surroundings(stack, spec, labels),
-            *role_bindings(stack, spec, labels, CLUSTER_RULES, []),
+            *role_bindings(stack, spec, labels, self.cluster_rules, []),
             manifest("ConfigMap", DYNAMIC, spec.namespace, labels=labels, data=dynamic),
             ingress_class,
             workload(stack, spec, labels),
@@ -109,18 +115,11 @@ class Traefik(IngressController):
             flags.append(f"--entrypoints.{name}.asdefault=true")  # else every route is served on the metrics port too
             flags.append(f"{lifecycle}.requestacceptgracetimeout={drain}")
             flags.append(f"{lifecycle}.gracetimeout={grace}")
-        provider = "--providers.kubernetesingress"
         flags += [
             "--entrypoints.websecure.http.tls=true",
-            f"{provider}=true",
-            f"{provider}.ingressclass={self.class_name(controller)}",
-            f"{provider}.strictprefixmatching=true",  # else Prefix is a string prefix, against the Ingress API
-            f"{provider}.allowemptyservices=true",  # a Service without endpoints answers 503, its route stays
+            *self.provider_args(stack),
             f"--providers.file.directory={FOLDER}",
         ]
-        if any(self.ingress_gets_address(expose) for expose in controller.exposes):
-            service = f"{self.namespace(controller)}/{self.published_service(controller)}"
-            flags.append(f"{provider}.ingressendpoint.publishedservice={service}")
         if controller.metrics.enabled:
             flags += [
                 "--entrypoints.metrics.address=:9100",
@@ -128,6 +127,20 @@ class Traefik(IngressController):
                 "--metrics.prometheus.entrypoint=metrics",
             ]
         return flags + [f"--{key}={_scalar(value)}" for key, value in controller.settings.items()]
+
+    def provider_args(self, stack: Stack) -> list[str]:
+        """Where the routes come from."""
+        controller, provider = stack.controller, "--providers.kubernetesingress"
+        flags = [
+            f"{provider}=true",
+            f"{provider}.ingressclass={self.class_name(controller)}",
+            f"{provider}.strictprefixmatching=true",  # else Prefix is a string prefix, against the Ingress API
+            f"{provider}.allowemptyservices=true",  # a Service without endpoints answers 503, its route stays
+        ]
+        if any(self.ingress_gets_address(expose) for expose in controller.exposes):
+            service = f"{self.namespace(controller)}/{self.published_service(controller)}"
+            flags.append(f"{provider}.ingressendpoint.publishedservice={service}")
+        return flags
 
     def annotations(self, options: Options, *, tls: bool) -> dict[str, str]:
         if not wants_redirect(options, tls=tls):
