@@ -17,7 +17,7 @@ sys.path.insert(0, str(Path(__file__).parents[2] / "testbed" / "images" / "nginx
 
 from nginx_double import flags, leader, store, tls
 from nginx_double.__main__ import tables
-from nginx_double.applier import EVERYBODY, Applier
+from nginx_double.applier import EVERYBODY, Applier, without_moved_hosts
 from nginx_double.events import event_of
 from nginx_double.kube import Kube
 from nginx_double.model import Chunk, Plan, Report, Snapshot
@@ -178,6 +178,24 @@ def test_the_same_plan_again_is_no_reload():
     complaints, nginx = applied(False, plan_of(a="1"), plan_of(a="1"))
     assert complaints == [[], []]
     assert nginx.reloads == 2  # start, a
+
+
+def chunk(name, text, *hosts):
+    return Chunk(("ns", name), f"<{name}> {text}\n", hosts=frozenset(hosts))
+
+
+@pytest.mark.parametrize(
+    ("running", "wanted", "between"),
+    [
+        ([chunk("a", "1", "x")], [chunk("a", "2", "x"), chunk("b", "1", "y")], None),  # nothing moves
+        ([chunk("a", "1", "x")], [chunk("b", "1", "x")], []),  # a deleted, b promoted
+        ([chunk("a", "1", "x", "y")], [chunk("a", "2", "y"), chunk("b", "1", "x")], [chunk("a", "2", "y")]),
+        ([chunk("a", "1", "x"), chunk("b", "1", "y")], [chunk("a", "2"), chunk("b", "2", "x", "y")],
+         [chunk("a", "2"), chunk("b", "1", "y")]),
+    ],
+)  # fmt: skip
+def test_between_two_holders_a_host_has_none(running, wanted, between):
+    assert without_moved_hosts(running, wanted) == between
 
 
 def test_what_was_refused_once_is_not_tried_again():

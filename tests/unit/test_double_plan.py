@@ -273,8 +273,9 @@ def test_a_rejected_update_of_a_live_ingress_withdraws_its_host():
 # -- masters and minions ----------------------------------------------------------------------------------------------
 
 
-def master(**more):
-    return ingress("master", paths=[], annotations={"nginx.org/mergeable-ingress-type": "master"}, **more)
+def master(annotations=None, **more):
+    kind = {"nginx.org/mergeable-ingress-type": "master"}
+    return ingress("master", paths=[], annotations=kind | (annotations or {}), **more)
 
 
 def minion(name, text, created="2026-01-02T00:00:00Z", **annotations):
@@ -304,6 +305,31 @@ def test_a_path_belongs_to_the_oldest_minion():
     assert found.chunks[0].text.count('location "/tea" {') == 1
     (report,) = [report for report in found.accepted if key_of(report.obj)[1] == "late"]
     assert "path /tea is taken by another resource" in report.message
+
+
+def test_a_path_that_a_minion_names_twice_belongs_to_nobody():
+    twice = minion("tea", "/tea")
+    twice["spec"]["rules"][0]["http"]["paths"].append(path("/tea", "Exact"))
+    found = built(master(), twice, minion("coffee", "/coffee"))
+    assert 'location "/tea"' not in found.chunks[0].text
+    assert 'location = "/tea"' not in found.chunks[0].text
+    assert 'location "/coffee"' in found.chunks[0].text
+
+
+def test_a_minion_sets_its_own_request_headers_and_the_masters_others():
+    over = master(annotations={"nginx.org/proxy-set-headers": "X-A: master,X-B: master"})
+    text = conf(over, minion("tea", "/tea", **{"nginx.org/proxy-set-headers": "x-a: minion"}))
+    assert re.findall(r"proxy_set_header (\S+ \"\w+\");", text) == ['x-a "minion"', 'X-B "master"']
+
+
+@pytest.mark.parametrize(
+    ("inherit", "expected"), [("", ["X-M"]), ("off", ["X-M"]), ("merge", ["X-M", "Strict-Transport-Security"])]
+)
+def test_a_minions_headers_switch_the_masters_off_unless_they_are_merged(inherit, expected):
+    over = master(secret_name="cafe", annotations={"nginx.org/hsts": "true"})
+    own = {"nginx.org/add-header": "X-M: 1"} | ({"nginx.org/add-header-inherit": inherit} if inherit else {})
+    text = conf(over, minion("tea", "/tea", **own), minion("milk", "/milk"), secrets=[secret()])
+    assert re.findall(r"^        add_header (\S+)", text, re.MULTILINE) == expected
 
 
 def test_a_minion_inherits_timeouts_but_not_its_own_redirect():
@@ -540,13 +566,16 @@ ROUTE_ANNOTATIONS = [
     (
         "sticky-cookie-services: serviceName=tea-svc srv_id expires=1h path=/tea",
         [
-            "map $cookie_srv_id $sticky_",
-            '_set { "" "srv_id=$request_id; max-age=3600; path=/tea"; default ""; }',
+            "map $http_cookie $sticky_",
+            '_set { default "srv_id=$request_id; max-age=3600; path=/tea"; "~(^|; *)srv_id=[^;]" ""; }',
             " consistent;",
             "add_header Set-Cookie $sticky_",
         ],
     ),
     ("proxy-set-headers: X-A: b,X-C", ['proxy_set_header X-A "b";', "proxy_set_header X-C $http_x_c;"]),
+    ("proxy-set-headers: X-A:", ['proxy_set_header X-A "";']),
+    ("add-header: X-A: b c, X-D: e: always", ['    add_header X-A "b c";', '    add_header X-D "e" always;']),
+    ("limit-req-rate: 1r/s | limit-req-scale: true", ["rate=1r/s;"]),  # one pod as far as anybody can see
     ("app-root: /tea", ["if ($uri = /) { return 302 $scheme://$http_host/tea; }"]),
     ("redirect-to-https: true", ["$http_x_forwarded_proto = 'http') { return 301 https://$host$request_uri; }"]),
     ("lb-method: round_robin | max-fails: 0", ["server 10.0.0.1:8080 max_fails=0 "]),
@@ -565,8 +594,9 @@ def test_route_annotations(given, lines):
         assert line in text
 
 
-def test_an_invalid_rate_is_no_limit_at_all():
-    found = built(ingress(annotations={"nginx.org/limit-req-rate": "fast"}))
+@pytest.mark.parametrize("rate", ["fast", "0r/s", "1.5r/s"])
+def test_an_invalid_rate_is_no_limit_at_all(rate):
+    found = built(ingress(annotations={"nginx.org/limit-req-rate": rate}))
     assert "limit_req" not in found.chunks[0].text
     assert found.accepted[0].reason == "AddedOrUpdated"
 
@@ -582,6 +612,30 @@ def test_grpc_needs_http2():
     each = ingress(annotations={"nginx.org/grpc-services": "tea-svc"})
     assert "grpc_pass" not in conf(each)
     assert "grpc_pass grpc://cafe-cafe-" in conf(each, config={"http2": "true"})
+
+
+def test_a_server_for_grpc_alone_has_no_plain_http():
+    each = ingress(annotations={"nginx.org/grpc-services": "tea-svc"}, secret_name="cafe")
+    alone = server_of(conf(each, config={"http2": "true"}, secrets=[secret()]))
+    assert "listen 80;" not in alone
+    assert "return 301" not in alone
+    mixed = ingress(annotations=each["metadata"]["annotations"], paths=[path(), path("/milk", service="milk-svc")],
+                    secret_name="cafe")  # fmt: skip
+    assert "listen 80;" in server_of(conf(mixed, config={"http2": "true"}, secrets=[secret()]))
+    below = minion("tea", "/tea", **{"nginx.org/grpc-services": "tea-svc"})
+    text = server_of(conf(master(secret_name="cafe"), below, config={"http2": "true"}, secrets=[secret()]))
+    assert "listen 80;" in text
+    assert "grpc_pass" in text
+
+
+@pytest.mark.parametrize(
+    ("rate", "pods", "expected"), [("10r/s", 2, "5r/s"), ("1r/s", 2, "30r/m"), ("7r/s", 3, "2r/s"), ("2r/m", 3, "0r/m")]
+)
+def test_a_scaled_limit_is_shared_by_the_pods(rate, pods, expected):
+    each = ingress(annotations={"nginx.org/limit-req-rate": rate, "nginx.org/limit-req-scale": "true"})
+    own = {("nginx-ingress", "edge"): [endpoint_slice(*(endpoint(f"10.0.1.{number}") for number in range(pods)))]}
+    text = conf(each, argv=["-nginx-configmaps=nginx-ingress/c", "-external-service=edge"], slices=own)
+    assert f"rate={expected};" in text
 
 
 def test_an_annotation_the_double_lacks_is_said_without_spoiling_the_ingress():

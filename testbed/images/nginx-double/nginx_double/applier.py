@@ -41,6 +41,8 @@ class Applier:
             return self._refused[2]
         self._nginx.write_secrets(plan.files)
         try:
+            if before := without_moved_hosts(list(self._chunks.values()), plan.chunks):
+                await self._load(plan, before)
             await self._load(plan, plan.chunks)
             complaints: dict[Key, str] = {}
         except NginxError as error:
@@ -100,3 +102,18 @@ class Applier:
         self._health.reloads += 1
         self._health.last_reload_ok = True
         log.info("nginx runs configuration %d with %d Ingresses", self._version, len(chunks))
+
+
+def without_moved_hosts(running: list[Chunk], wanted: list[Chunk]) -> list[Chunk] | None:
+    """What stands between two configurations when a host goes from one Ingress to another; None when none does.
+
+    F5 reloads for each Ingress, and the loser of a host comes before its winner (createResourceChangesForHosts in
+    internal/k8s/configuration.go): for the time of one reload nobody serves that host.
+    """
+    holders = {host: chunk.key for chunk in running for host in chunk.hosts}
+    old = {chunk.key: chunk for chunk in running}
+    gaining = {chunk.key for chunk in wanted if any(holders.get(host, chunk.key) != chunk.key for host in chunk.hosts)}
+    if not gaining:
+        return None
+    between = [old.get(chunk.key) if chunk.key in gaining else chunk for chunk in wanted]
+    return [chunk for chunk in between if chunk is not None]

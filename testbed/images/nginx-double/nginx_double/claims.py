@@ -111,9 +111,13 @@ def _claim_hosts(claims: list[Claim]) -> dict[str, Claim]:
 
 
 def _attach(minions: list[Obj], holders: dict[str, Claim]) -> list[Report]:
-    """Give each minion to the master of its host; a path belongs to the oldest minion that names it."""
+    """Give each minion to the master of its host; a path belongs to the oldest minion that names it.
+
+    One that a minion names twice (as Exact and as Prefix) belongs to nobody: the minion is beaten by itself
+    (buildMinionConfigs in internal/k8s/configuration.go).
+    """
     orphans: list[Report] = []
-    taken: set[tuple[str, str]] = set()
+    taken: dict[tuple[str, str], Minion] = {}
     for ingress in minions:  # oldest first
         rule = rules_of(ingress)[0]
         master = holders.get(host_of(rule))
@@ -125,8 +129,10 @@ def _attach(minions: list[Obj], holders: dict[str, Claim]) -> list[Report]:
             claim = (host_of(rule), path.get("path") or "")
             if claim in taken:
                 minion.warnings.append(f"path {claim[1]} is taken by another resource")
+                if taken[claim] is minion:
+                    minion.paths.discard(claim[1])
             else:
-                taken.add(claim)
+                taken[claim] = minion
                 minion.paths.add(claim[1])
         master.minions.append(minion)
     for claim_ in holders.values():

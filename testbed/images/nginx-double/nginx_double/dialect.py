@@ -50,7 +50,7 @@ SETTINGS: dict[str, tuple[str, Parse]] = {
 }
 PARSERS: dict[Parse, str] = {
     values.boolean: """server-tokens proxy-buffering ssl-redirect redirect-to-https hsts hsts-include-subdomains
-        hsts-behind-proxy limit-req-no-delay limit-req-dry-run""",
+        hsts-behind-proxy limit-req-no-delay limit-req-dry-run limit-req-scale""",
     values.time: """proxy-connect-timeout proxy-read-timeout proxy-send-timeout fail-timeout
         proxy-next-upstream-timeout""",
     values.size: """client-body-buffer-size proxy-buffer-size proxy-busy-buffers-size proxy-max-temp-file-size
@@ -62,6 +62,8 @@ PARSERS: dict[Parse, str] = {
     values.lb_method: "lb-method",
     values.headers: "proxy-hide-headers proxy-pass-headers",
     values.set_headers: "proxy-set-headers",
+    values.add_headers: "add-header",
+    values.inherit: "add-header-inherit",
     values.redirect_code: "http-redirect-code",
     values.app_root: "app-root",
     values.rate: "limit-req-rate",
@@ -112,6 +114,7 @@ MINION_INHERITS = _prefixed(
     proxy-buffer-size proxy-busy-buffers-size proxy-max-temp-file-size upstream-zone-size location-snippets
     lb-method keepalive max-fails max-conns fail-timeout limit-req-rate limit-req-key limit-req-zone-size
     limit-req-delay limit-req-no-delay limit-req-burst limit-req-dry-run limit-req-log-level limit-req-reject-code
+    limit-req-scale
     """
 )
 

@@ -16,6 +16,7 @@ from .params import Params
 
 TIMEOUTS = ("connect", "read", "send")
 BUFFERS = ("client_body_buffer_size", "proxy_buffers", "proxy_buffer_size", "proxy_busy_buffers_size")
+HSTS_HEADER = 'add_header Strict-Transport-Security "$hsts_header_val" always;'  # empty over plain HTTP: not sent
 BAD_GATEWAY = "unix:/var/lib/nginx/nginx-502-server.sock"
 
 
@@ -29,6 +30,7 @@ class World:
     files: dict[str, bytes]
     default_file: str = ""  # the default server's certificate
     wildcard_file: str = ""
+    replicas: int = 1  # of the controller
 
 
 @dataclass
@@ -72,7 +74,7 @@ def location(route: Route, host: str, path: Obj, server: Params, world: World) -
     lines = _rewrite(route, path) + _lines(route.params.location_snippets) + basic_auth(route, world, minion_only=True)
     lines += governed.lines if dialect.mergeable_type(route.ingress) == "minion" else []  # else the server has them
     lines += policies.header_lines(governed.headers) + policies.preflight(governed.headers)
-    lines += _limit(route) + _sticky_header(route, service, server)
+    lines += _limit(route, world) + _headers(route, service, server)
     lines += _grpc(route, name, service) if grpc else _proxy(route, name, service, server)
     return [f"location {_match(route, path)} {{", *(f"    {line}" for line in lines), "}"]
 
@@ -106,7 +108,7 @@ def _proxy(route: Route, name: str, service: str, server: Params) -> list[str]:
         lines.append('proxy_set_header Connection "";')
     lines += _timeouts("proxy", params)
     lines.append(f"client_max_body_size {params.client_max_body_size};")
-    lines += [f"proxy_set_header {header} {value};" for header, value in params.proxy_set_headers]
+    lines += [f"proxy_set_header {header} {value};" for header, value in _set_headers(params, server)]
     lines += [f"proxy_set_header {header};" for header in _forwarded(server)]
     lines.append(f"proxy_buffering {'on' if params.proxy_buffering else 'off'};")
     lines += [
@@ -120,6 +122,12 @@ def _proxy(route: Route, name: str, service: str, server: Params) -> list[str]:
     scheme = "https" if service in route.services("ssl-services") else "http"
     lines.append(f"proxy_pass {scheme}://{name}{values.rewrites(route.text('rewrites')).get(service, '')};")
     return lines
+
+
+def _set_headers(params: Params, server: Params) -> list[tuple[str, str]]:
+    """A minion's, and of the master's those that it does not name."""
+    own = {name.lower() for name, _ in params.proxy_set_headers}
+    return params.proxy_set_headers + [each for each in server.proxy_set_headers if each[0].lower() not in own]
 
 
 def _grpc(route: Route, name: str, service: str) -> list[str]:
@@ -170,27 +178,39 @@ def _sticky_name(route: Route, service: str) -> str:
     cookie, attributes = _stickies(route)[service]
     name = "sticky_" + hashlib.sha256(f"{label_of(route.ingress)}/{service}".encode()).hexdigest()[:16]
     route.http[name] = [
-        f'map $cookie_{cookie} ${name} {{ "" $request_id; default $cookie_{cookie}; }}',
-        f'map $cookie_{cookie} ${name}_set {{ "" "{cookie}=$request_id{attributes}"; default ""; }}',
+        f'map $http_cookie ${name} {{ default $request_id; "~(^|; *){cookie}=(?<{name}_sent>[^;]+)" ${name}_sent; }}',
+        f'map $http_cookie ${name}_set {{ default "{cookie}=$request_id{attributes}"; "~(^|; *){cookie}=[^;]" ""; }}',
     ]
     return name
 
 
-def _sticky_header(route: Route, service: str, server: Params) -> list[str]:
-    if service not in _stickies(route):
-        return []
-    # add_header in a location switches the server's off: say HSTS again
-    again = ['add_header Strict-Transport-Security "$hsts_header_val" always;'] if server.hsts else []
-    return [f"add_header Set-Cookie ${_sticky_name(route, service)}_set;", *again]
+def added_headers(params: Params) -> list[str]:
+    return [f'add_header {name} "{value}"{" always" * always};' for name, value, always in params.add_header]
 
 
-def _limit(route: Route) -> list[str]:
+def _headers(route: Route, service: str, server: Params) -> list[str]:
+    """Headers that a location adds: a minion's, and the cookie, which is `sticky`'s own in F5's nginx.
+
+    One `add_header` in a location switches the server's off, unless `add_header_inherit merge`, which Debian's nginx
+    lacks: so what is inherited is said again.
+    """
+    minion = dialect.mergeable_type(route.ingress) == "minion"
+    own = added_headers(route.params) if minion else []
+    inherit = route.text("add-header-inherit") or server.add_header_inherit
+    of_server = ([HSTS_HEADER] if server.hsts else []) + added_headers(server)
+    inherited = of_server if inherit == "merge" or (inherit == "on" and not own) else []
+    sticky = [f"add_header Set-Cookie ${_sticky_name(route, service)}_set;"] if service in _stickies(route) else []
+    return sticky + own + inherited if sticky or own else []
+
+
+def _limit(route: Route, world: World) -> list[str]:
     params = route.params
     if not params.limit_req_rate:
         return []
     zone = label_of(route.ingress)
     size = f"zone={zone}:{params.limit_req_zone_size}"
-    route.http[f"limit {zone}"] = [f"limit_req_zone {params.limit_req_key} {size} rate={params.limit_req_rate};"]
+    rate = values.scaled(params.limit_req_rate, world.replicas) if params.limit_req_scale else params.limit_req_rate
+    route.http[f"limit {zone}"] = [f"limit_req_zone {params.limit_req_key} {size} rate={rate};"]
     line = f"limit_req zone={zone}" + (f" burst={params.limit_req_burst}" if params.limit_req_burst else "")
     if params.limit_req_no_delay:
         line += " nodelay"

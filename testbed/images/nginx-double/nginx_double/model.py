@@ -67,6 +67,7 @@ class Chunk:
     text: str
     stream: str = ""
     host: str = ""
+    hosts: frozenset[str] = frozenset()
 
 
 @dataclass

@@ -36,6 +36,8 @@ class Params:
     proxy_hide_headers: list[str] = field(default_factory=list)
     proxy_pass_headers: list[str] = field(default_factory=list)
     proxy_set_headers: list[tuple[str, str]] = field(default_factory=list)
+    add_header: list[tuple[str, str, bool]] = field(default_factory=list)
+    add_header_inherit: str = "on"
     keepalive: int = 0
     max_fails: int = 1
     max_conns: int = 0
@@ -64,6 +66,7 @@ class Params:
     limit_req_dry_run: bool = False
     limit_req_log_level: str = "error"
     limit_req_reject_code: int = 429
+    limit_req_scale: bool = False
     # main context: only the ConfigMap sets these
     http2: bool = False
     ssl_protocols: str = ""
@@ -121,7 +124,8 @@ CONFIGMAP: dict[str, Parse] = dict.fromkeys(BOOLS, values.boolean) | dict.fromke
 # F5's further keys: set, they would change something there and nothing here.
 CONFIGMAP_NOT_IMITATED = values.words(
     """
-    access-log ingress-template log-format log-format-escaping main-template map-hash-bucket-size map-hash-max-size
+    access-log add-header add-header-inherit
+    ingress-template log-format log-format-escaping main-template map-hash-bucket-size map-hash-max-size
     otel-exporter-endpoint otel-exporter-header-name otel-exporter-header-value otel-service-name otel-trace-in-http
     proxy-next-upstream-tries resolver-addresses resolver-ipv6 resolver-timeout resolver-valid ssl-dhparam-file
     stream-log-format stream-log-format-escaping stream-snippets transportserver-template variables-hash-bucket-size

@@ -25,7 +25,7 @@ def build(snapshot: Snapshot, flags: Flags, special: Mapping[str, Obj | None]) -
     Raises SecretError when one of those is unusable.
     """
     params, configmap_reports = from_configmap(snapshot.configmap)
-    world = World(snapshot, flags, params, files={})
+    world = World(snapshot, flags, params, files={}, replicas=_replicas(snapshot, flags))
     for name in ("default", "wildcard"):
         secret = special.get(name)
         if secret is not None:
@@ -51,6 +51,13 @@ def build(snapshot: Snapshot, flags: Flags, special: Mapping[str, Obj | None]) -
         configmap=configmap_reports,
         status_address=params.external_status_address,
     )
+
+
+def _replicas(snapshot: Snapshot, flags: Flags) -> int:
+    """Of the controller, as F5 counts them: endpoints of the Service of -external-service (endpoint_slice.go)."""
+    namespace = flags.text("nginx-configmaps").partition("/")[0]  # the Pods' own
+    slices = snapshot.slices.get((namespace, flags.text("external-service")), [])
+    return max(1, sum(len(piece.get("endpoints") or []) for piece in slices))
 
 
 def text_of(main: str, chunks: list[Chunk], version: int) -> str:

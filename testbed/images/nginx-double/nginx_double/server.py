@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from . import dialect, passthrough, policies, tls
 from .claims import Claim, host_of, paths_of, rules_of
-from .locations import Route, World, basic_auth, location, make_route
+from .locations import HSTS_HEADER, Route, World, added_headers, basic_auth, location, make_route
 from .model import Chunk, Key, Obj, key_of, label_of
 from .params import Params
 
@@ -20,13 +20,14 @@ def render(claim: Claim, world: World) -> tuple[Chunk, dict[Key, list[str]]]:
                 locations = _minion_locations(claim, minions, own, world)
             else:
                 locations = _locations(own, rule, world)
-            bodies += _server(own, host_of(rule), locations, world)
+            grpc_only = not claim.is_master and _grpc_only(own, rule, world)
+            bodies += _server(own, host_of(rule), locations, world, grpc_only)
     head = [f"# configuration for {label_of(claim.ingress)}"]
     head += [line for route in (own, *minions) for lines in route.http.values() for line in lines]
     warnings = {key_of(claim.ingress): claim.warnings + own.warnings}
     for route, minion in zip(minions, claim.minions, strict=True):
         warnings[key_of(minion.ingress)] = minion.warnings + route.warnings
-    return Chunk(key_of(claim.ingress), "\n".join(head + bodies) + "\n"), warnings
+    return Chunk(key_of(claim.ingress), "\n".join(head + bodies) + "\n", hosts=frozenset(claim.hosts)), warnings
 
 
 def _own_annotations(claim: Claim) -> dict[str, str]:
@@ -58,15 +59,23 @@ def _minion_locations(claim: Claim, routes: list[Route], master: Route, world: W
     return lines
 
 
-def _server(route: Route, host: str, locations: list[str], world: World) -> list[str]:
+def _grpc_only(route: Route, rule: Obj, world: World) -> bool:
+    """Such a server does not listen for plain HTTP, and so redirects nothing; a master's is never one (ingress.go)."""
+    fallback = route.ingress["spec"].get("defaultBackend")
+    backends = [path["backend"] for path in paths_of(rule)] + ([fallback] if fallback else [])
+    services = {backend["service"]["name"] for backend in backends}
+    return world.base.http2 and bool(services) and services <= set(route.services("grpc-services"))
+
+
+def _server(route: Route, host: str, locations: list[str], world: World, grpc_only: bool) -> list[str]:
     params = route.params
-    lines, has_tls = _listen(route, host, world)
+    lines, has_tls = _listen(route, host, world, grpc_only)
     lines += [f"server_tokens {'on' if params.server_tokens else 'off'};", f"server_name {host or '_'};"]
     lines += real_ip(params)
     lines += [f"proxy_hide_header {name};" for name in params.proxy_hide_headers]
     lines += [f"proxy_pass_header {name};" for name in params.proxy_pass_headers]
-    lines += _hsts(params, has_tls)
-    if has_tls and host and params.ssl_redirect:
+    lines += _hsts(params, has_tls) + added_headers(params)
+    if has_tls and host and params.ssl_redirect and not grpc_only:
         # F5 writes the port it listens on, 443 too
         lines.append(f"if ($scheme = http) {{ return {params.http_redirect_code} https://$host:443$request_uri; }}")
     if params.redirect_to_https:
@@ -80,7 +89,7 @@ def _server(route: Route, host: str, locations: list[str], world: World) -> list
     return ["server {", *(f"    {line}" for line in lines + locations), "}"]
 
 
-def _listen(route: Route, host: str, world: World) -> tuple[list[str], bool]:
+def _listen(route: Route, host: str, world: World, grpc_only: bool) -> tuple[list[str], bool]:
     """The listen lines and certificate; whether the host has TLS (a broken Secret counts: handshakes are refused)."""
     if not host:  # it takes the default server's place
         ports = (world.flags.number("default-http-listener-port"), world.flags.number("default-https-listener-port"))
@@ -89,7 +98,8 @@ def _listen(route: Route, host: str, world: World) -> tuple[list[str], bool]:
     if not entries:
         return listen(world, 80, None), False
     secret = entries[-1].get("secretName") or ""
-    return listen(world, 80, 443) + certificate(_host_file(route, host, secret, world)), True
+    http = None if grpc_only else 80
+    return listen(world, http, 443) + certificate(_host_file(route, host, secret, world)), True
 
 
 def _host_file(route: Route, host: str, secret: str, world: World) -> str:
@@ -113,12 +123,12 @@ def certificate(file: str) -> list[str]:
     return [f"ssl_certificate {file};", f"ssl_certificate_key {file};"] if file else ["ssl_reject_handshake on;"]
 
 
-def listen(world: World, http: int, https: int | None, default: bool = False) -> list[str]:
+def listen(world: World, http: int | None, https: int | None, default: bool = False) -> list[str]:
     """F5 listens on every address of both families. nginx 1.22 switches HTTP/2 on by the socket, not by `http2 on`."""
     extra = (" default_server" if default else "") + (" proxy_protocol" if world.base.proxy_protocol else "")
     secure = " ssl" + (" http2" if world.base.http2 else "")
     families = [""] if world.flags.on("disable-ipv6") else ["", "[::]:"]
-    lines = [f"listen {family}{http}{extra};" for family in families]
+    lines = [f"listen {family}{http}{extra};" for family in families] if http else []
     if https and world.flags.on(passthrough.FLAG):
         return lines + passthrough.listen(secure, " default_server" if default else "")
     return lines + ([f"listen {family}{https}{secure}{extra};" for family in families] if https else [])
@@ -149,5 +159,5 @@ def _hsts(params: Params, has_tls: bool) -> list[str]:
         'set $hsts_header_val "";',
         "proxy_hide_header Strict-Transport-Security;",
         f'if ({condition}) {{ set $hsts_header_val "max-age={params.hsts_max_age}; {scope}preload"; }}',
-        'add_header Strict-Transport-Security "$hsts_header_val" always;',
+        HSTS_HEADER,
     ]

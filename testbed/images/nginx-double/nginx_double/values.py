@@ -9,7 +9,7 @@ from .flags import FALSE, TRUE
 TIME = re.compile(r"(\d+(ms|[smhdwMy])?\s*)+")
 SIZE = re.compile(r"\d+[kKmM]?")
 OFFSET = re.compile(r"\d+[kKmMgG]?")
-RATE = re.compile(r"\d+(r/s|r/m)")
+RATE = re.compile(r"(\d+)(r/s|r/m)")
 HEADER = re.compile(r"[-A-Za-z0-9]+")
 LB_METHODS = {"least_conn", "ip_hash", "random", "random two", "random two least_conn", "random two least_time=header"}
 
@@ -50,7 +50,18 @@ def offset(text: str) -> str:
 
 
 def rate(text: str) -> str:
-    return _matched(RATE, text, "string does not match rate-pattern: ^(\\d+)(r/s|r/m)$")
+    _matched(RATE, text, "string does not match rate-pattern: ^(\\d+)(r/s|r/m)$")
+    if int(text[:-3]) == 0:
+        raise ValueError("rate must be >0")
+    return text
+
+
+def scaled(text: str, replicas: int) -> str:
+    """A rate's share of one of several pods (scaleRatelimit in internal/configs/ingress.go): rounded down."""
+    number, unit = int(text[:-3]), text[-3:]
+    if unit == "r/s" and number < replicas:
+        number, unit = number * 60, "r/m"
+    return f"{number // replicas}{unit}" if replicas > 1 else text
 
 
 def buffers(text: str) -> str:
@@ -70,6 +81,25 @@ def redirect_code(text: str) -> int:
     if text not in ("301", "302", "307", "308"):
         raise ValueError("status code out of accepted range: 301, 302, 307, 308")
     return int(text)
+
+
+def add_headers(text: str) -> list[tuple[str, str, bool]]:
+    """`X-A: b, X-C: d: always` -> (name, value, always): a value ends at its first colon (header_parsing_helper.go)."""
+    found = []
+    for part in names(text):
+        name, _, rest = part.partition(":")
+        value, _, always = rest.partition(":")
+        _matched(HEADER, name.strip(), "a valid HTTP header must consist of alphanumeric characters or '-'")
+        if not re.fullmatch(r'([^"\\$\r\n]|\\.)*', value):
+            raise ValueError("invalid character in header value")
+        found.append((name.strip(), value.strip(), always.strip().lower() == "always"))
+    return found
+
+
+def inherit(text: str) -> str:
+    if text not in ("on", "off", "merge"):
+        raise ValueError("must be one of: 'on', 'off' or 'merge'")
+    return text
 
 
 def path_regex(text: str) -> str:
@@ -136,7 +166,7 @@ def sticky(text: str) -> dict[str, tuple[str, str]]:
     """`serviceName=tea-svc srv_id expires=1h path=/;...` -> {service: (cookie name, cookie attributes)}."""
     found = {}
     for part in filter(None, (piece.strip() for piece in text.split(";"))):
-        match = re.fullmatch(r"serviceName=(\S+)\s+([A-Za-z0-9_]+)((?:\s+\S+)*)", part)
+        match = re.fullmatch(r"serviceName=(\S+)\s+([A-Za-z0-9_-]+)((?:\s+\S+)*)", part)
         if not match:
             raise ValueError(f"'{part}' is not a valid sticky service, e.g. 'serviceName=tea-svc srv_id path=/'")
         found[match[1]] = (match[2], "".join(f"; {_cookie_attribute(item)}" for item in match[3].split()))
