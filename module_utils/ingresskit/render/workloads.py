@@ -37,7 +37,7 @@ def _pod(name: str, workload: Workload) -> Object:
     identity = field_env(POD_NAME="metadata.name", POD_NAMESPACE="metadata.namespace", NODE_NAME="spec.nodeName")
     extra = {"SERVICE": f"{name}-svc", "PORT": str(workload.port)}
     env = identity + plain_env({**extra, **workload.env}) if echo else plain_env(workload.env)
-    probe = {"httpGet": {"path": ECHO_HEALTH, "port": "http"}} if echo else {"tcpSocket": {"port": "http"}}
+    probe = _echo_probe(workload) if echo else {"tcpSocket": {"port": "http"}}
     resources = workload.resources.model_dump(exclude_defaults=True) if workload.resources else None
     container = present(
         name=name,
@@ -51,3 +51,14 @@ def _pod(name: str, workload: Workload) -> Object:
     )
     security = {**RESTRICTED_POD, "runAsUser": 65532} if echo else {"seccompProfile": {"type": "RuntimeDefault"}}
     return {"securityContext": security, "automountServiceAccountToken": False, "containers": [container]}
+
+
+def _echo_probe(workload: Workload) -> Object:
+    """The echo backend's health path, in the protocol that PROTOCOL makes it speak; over gRPC it has none."""
+    match workload.env.get("PROTOCOL", "HTTP"):
+        case "GRPC":
+            return {"tcpSocket": {"port": "http"}}
+        case "HTTPS":
+            return {"httpGet": {"path": ECHO_HEALTH, "port": "http", "scheme": "HTTPS"}}
+        case _:
+            return {"httpGet": {"path": ECHO_HEALTH, "port": "http"}}

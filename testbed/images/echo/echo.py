@@ -2,7 +2,9 @@
 
 Any method and path. A path that ends in `/status/<code>` answers that status, one that ends in `/delay/<seconds>`
 answers late (an Ingress passes the route's prefix on, hence "ends in"). A WebSocket echoes every message. Identity
-comes from the environment: POD_NAME, SERVICE, POD_NAMESPACE, NODE_NAME; the port from PORT.
+comes from the environment: POD_NAME, SERVICE, POD_NAMESPACE, NODE_NAME; the port from PORT. PROTOCOL is HTTP, HTTPS
+(with a certificate made at the start, in the name of SERVICE) or GRPC: h2c, where the call /ingresskit.Echo/Who, which
+takes any message, answers the identity as JSON.
 """
 
 from __future__ import annotations
@@ -13,14 +15,17 @@ import os
 import re
 import signal
 import socket
+import ssl
+import subprocess
 import sys
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from aiohttp import WSMsgType, web
 
 HEALTH = "/.ingresskit/healthz"  # a path no user's route has
+WHO = "/ingresskit.Echo/Who"
 SPECIAL = re.compile(r".*/(status|delay)/([^/]+)/?")
 LONGEST_DELAY = 60.0
 DRAIN = 1.0  # seconds in which new connections are still served after SIGTERM: proxies hear of the end a moment later
@@ -89,13 +94,17 @@ async def describe(request: web.Request, who: Mapping[str, str]) -> dict[str, ob
 class State:
     """What the application and its end have in common."""
 
-    draining: asyncio.Event = field(default_factory=asyncio.Event)
+    draining: asyncio.Event
     running: int = 0  # requests in flight
 
 
 def make_app(who: Mapping[str, str], state: State) -> web.Application:
     """The application; while it drains it is not ready and keeps no connection."""
-    marks = {"X-Ingresskit-Echo": who["service"], "X-Ingresskit-Identity": json.dumps(dict(who))}
+    marks = {
+        "X-Ingresskit-Echo": who["service"],
+        "X-Ingresskit-Identity": json.dumps(dict(who)),
+        "X-Powered-By": "ingresskit-echo",  # one that users have their controller remove
+    }
 
     async def health(_: web.Request) -> web.Response:
         return web.Response(status=503, text="draining\n") if state.draining.is_set() else web.Response(text="ok\n")
@@ -141,17 +150,28 @@ async def converse(request: web.Request, marks: Mapping[str, str]) -> web.Stream
     return channel
 
 
-async def serve(port: int, who: Mapping[str, str]) -> None:
-    """Serve until SIGTERM; then finish what was begun."""
-    state = State()
+def own_certificate(name: str) -> ssl.SSLContext:
+    """A server's TLS with a self-signed certificate that no disk has seen."""
+    command = ["openssl", "req", "-x509", "-nodes", "-days", "3650", "-newkey", "ec"]
+    command += ["-pkeyopt", "ec_paramgen_curve:P-256", "-keyout", "-", "-out", "-"]
+    command += ["-subj", f"/CN={name}", "-addext", f"subjectAltName=DNS:{name}"]
+    made = subprocess.run(command, check=True, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL).stdout
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    with os.fdopen(os.memfd_create("certificate"), "wb") as held:
+        held.write(made)
+        held.flush()
+        context.load_cert_chain(f"/proc/self/fd/{held.fileno()}")
+    return context
+
+
+async def serve_http(port: int, who: Mapping[str, str], tls: ssl.SSLContext | None, ended: asyncio.Event) -> None:
+    """HTTP, or HTTPS with ``tls``, until the end; then finish what was begun."""
+    state = State(ended)
     runner = web.AppRunner(make_app(who, state), access_log=None)
     await runner.setup()
-    site = web.TCPSite(runner, None, port)
+    site = web.TCPSite(runner, None, port, ssl_context=tls)
     await site.start()
-    print(f"echo: {who} on port {port}", file=sys.stderr, flush=True)
-    for number in (signal.SIGTERM, signal.SIGINT):
-        asyncio.get_running_loop().add_signal_handler(number, state.draining.set)
-    await state.draining.wait()
+    await ended.wait()
     await asyncio.sleep(DRAIN)
     await site.stop()
     end = time.monotonic() + FINISH
@@ -160,5 +180,54 @@ async def serve(port: int, who: Mapping[str, str]) -> None:
     await runner.cleanup()
 
 
+async def serve_grpc(port: int, who: Mapping[str, str], ended: asyncio.Event) -> None:
+    """gRPC without TLS until the end; then finish what was begun."""
+    from grpclib.const import Cardinality, Handler
+    from grpclib.encoding.base import CodecBase
+    from grpclib.server import Server, Stream
+
+    class Bytes(CodecBase):
+        """Messages as they are: no schema is needed to say who one is."""
+
+        __content_subtype__ = "proto"
+
+        def encode(self, message: bytes, message_type: object) -> bytes:
+            return message
+
+        def decode(self, data: bytes, message_type: object) -> bytes:
+            return data
+
+    async def tell(stream: Stream[bytes, bytes]) -> None:
+        await stream.recv_message()
+        await stream.send_message(json.dumps(dict(who)).encode())
+
+    class Echo:
+        def __mapping__(self) -> dict[str, Handler]:
+            return {WHO: Handler(tell, Cardinality.UNARY_UNARY, bytes, bytes)}
+
+    server = Server([Echo()], codec=Bytes())
+    await server.start(None, port)
+    await ended.wait()
+    await asyncio.sleep(DRAIN)
+    server.close()
+    await server.wait_closed()
+
+
+async def serve(env: Mapping[str, str]) -> None:
+    """Serve what the environment asks for until SIGTERM."""
+    port, who, protocol = int(env.get("PORT", "8080")), identity(env), env.get("PROTOCOL", "HTTP")
+    if protocol not in ("HTTP", "HTTPS", "GRPC"):
+        sys.exit(f"echo: PROTOCOL {protocol!r}: must be HTTP, HTTPS or GRPC")
+    ended = asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, ended.set)
+    print(f"echo: {who} speaks {protocol} on port {port}", file=sys.stderr, flush=True)
+    if protocol == "GRPC":
+        await serve_grpc(port, who, ended)
+    else:
+        tls = own_certificate(who["service"] or who["pod"]) if protocol == "HTTPS" else None
+        await serve_http(port, who, tls, ended)
+
+
 if __name__ == "__main__":
-    asyncio.run(serve(int(os.environ.get("PORT", "8080")), identity(os.environ)))
+    asyncio.run(serve(os.environ))
