@@ -47,4 +47,7 @@ class Facts:
     )  # None: looked for, not there
     files: Mapping[str, bytes] = field(default_factory=dict, repr=False)  # path as the inventory names it: content
     unreadable: Mapping[str, str] = field(default_factory=dict)  # path: why
+    htpasswd: Mapping[tuple[str, str], str] = field(
+        default_factory=dict, repr=False
+    )  # (namespace, Secret) of ``basic_auth.secret``: its users and hashes, where a controller cannot read it itself
     rehearsal: bool = False  # check mode of one task: what is missing may be what a task before it would have made

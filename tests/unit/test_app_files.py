@@ -240,12 +240,13 @@ ingress_apps:
         "a.yml: ingress_apps.one.tls.cert_file",
         "a.yml: ingress_apps.one.tls.key_file",
         "a.yml: ingress_apps.two.options.body_size",
-        'a.yml: ingress_apps.two.hosts."a.example"',
+        'a.yml: ingress_apps.two.hosts."a.example".paths."/"',
         'a.yml: ingress_apps.two.hosts."a.example".paths."/".options.body_size',
         'a.yml: ingress_apps.two.hosts."a.example".paths."/".options.regex',
     }
     assert f"there is no file {tmp_path}/gone.crt" in found["a.yml: ingress_apps.one.tls.cert_file"]
-    assert "a.yml: ingress_apps.one has this host already" in found['a.yml: ingress_apps.two.hosts."a.example"']
+    twice = found['a.yml: ingress_apps.two.hosts."a.example".paths."/"']
+    assert 'a.yml: ingress_apps.one.hosts."a.example".paths."/" is a Prefix entry' in twice
 
 
 HOSTS = (

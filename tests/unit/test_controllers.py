@@ -157,9 +157,11 @@ ANNOTATIONS = [
 
 @pytest.mark.parametrize(("options", "tls", "nginx", "traefik"), ANNOTATIONS)
 def test_the_redirect_in_each_dialect(options, tls, nginx, traefik):
-    asked = Options.model_validate(options)
-    assert NGINX.annotations(asked, tls=tls) == nginx
-    assert TRAEFIK.annotations(asked, tls=tls) == traefik
+    app = {"hosts": {"a.example": "x:80"}, "options": options} | ({"tls": {"secret": "s"}} if tls else {})
+    stack = model.load({"ingress_apps": {"a": app}})
+    site = stack.sites["a.example"]
+    for dialect, expected in ((NGINX, nginx), (TRAEFIK, traefik)):
+        assert dialect.treat(site.entries[0], site, stack, Facts()).annotations == expected
 
 
 @pytest.mark.parametrize("kind", CONTROLLERS)

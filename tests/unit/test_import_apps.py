@@ -218,7 +218,7 @@ LOSSES = {
         "Ingress cafe/cafe, the whole Ingress: a minion shares its host",
     ),
     "a host in two namespaces": (
-        [ingress(TEA), ingress(TEA, name="other", namespace="other")], "other.hosts.\"cafe.example.com\": ingress_apps.cafe has this",
+        [ingress(TEA), ingress(TEA, name="other", namespace="other")], "is a Prefix entry for this path already",
     ),
     "a name in two namespaces": (
         [OTHER, ingress(rule("b.example", path()), name="other", namespace="b")],

@@ -7,8 +7,10 @@ import yaml
 
 from module_utils.ingresskit import model
 from module_utils.ingresskit.controllers import controller_for
+from module_utils.ingresskit.model.apps import Backend
+from module_utils.ingresskit.model.routes import NO_OPTIONS, Entry
 from module_utils.ingresskit.oracle import probes
-from module_utils.ingresskit.oracle.matching import Route, match
+from module_utils.ingresskit.oracle.matching import match
 from module_utils.ingresskit.oracle.probes import UNKNOWN_PATH
 
 # kubernetes.io/docs/concepts/services-networking/ingress/#examples, and the same where Prefix is a prefix of the text
@@ -42,12 +44,16 @@ MATCHES = [
 ]
 
 
+def route(path, kind, name):
+    return Entry("app", "h.example", path, kind, Backend(service="x", port=80), NO_OPTIONS, name)
+
+
 @pytest.mark.parametrize(("kind", "entries", "path", "by_api", "at_f5"), MATCHES)
 def test_match(kind, entries, path, by_api, at_f5):
-    routes = [Route(entry, kind, entry) for entry in entries.split()]
+    routes = [route(entry, kind, entry) for entry in entries.split()]
     for by_element, expected in ((True, by_api), (False, at_f5)):
         found = match(routes, path, by_element=by_element)
-        assert (found.backend if found else None) == expected
+        assert (found.at if found else None) == expected
 
 
 @pytest.mark.parametrize("by_element", [True, False])
@@ -56,16 +62,16 @@ def test_match(kind, entries, path, by_api, at_f5):
     ("path", "expected"), [("/foo", "exact"), ("/foo/", "prefix"), ("/foo/green", "green"), ("/foo/green/", "prefix")]
 )
 def test_exact_before_prefix(path, expected, by_element, exact_first):
-    routes = [Route("/foo", "Exact", "exact"), Route("/foo/green", "Exact", "green"), Route("/foo", "Prefix", "prefix")]
+    routes = [route("/foo", "Exact", "exact"), route("/foo/green", "Exact", "green"), route("/foo", "Prefix", "prefix")]
     found = match(routes if exact_first else routes[::-1], path, by_element=by_element)
-    assert found is not None and found.backend == expected
+    assert found is not None and found.at == expected
 
 
 def test_at_f5_the_longer_text_wins():
-    routes = [Route("/tea", "Prefix", "short"), Route("/tea/", "Prefix", "long")]
+    routes = [route("/tea", "Prefix", "short"), route("/tea/", "Prefix", "long")]
     for order in (routes, routes[::-1]):
         found = match(order, "/tea/x", by_element=False)
-        assert found is not None and found.backend == "long"
+        assert found is not None and found.at == "long"
 
 
 def told(text: str, kind: str, page: str | None = None) -> list[str]:

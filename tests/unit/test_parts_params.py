@@ -36,7 +36,7 @@ FAULTS = {
         route, app(hosts={"a.b": {"paths": {"/tea": "a:80", "/tea/": "b:80"}}}),
         'app.hosts."a.b".paths."/tea/": there are two Prefix entries',
     ),
-    "an option of another version": (route, app(options={"cors": {}}), "app.options.cors: is part of the contract but"),
+    "an option of another version": (route, app(options={"cors": {}}), "app.options.cors: not with F5"),
     "an option that a controller cannot do": (
         route, app(options={"ssl_redirect": {"code": 308}}) | {"controller": {"kind": "traefik"}},
         "app.options.ssl_redirect.code: ",

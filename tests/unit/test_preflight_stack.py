@@ -12,6 +12,8 @@ from module_utils.ingresskit.controllers.base import NOT_YET
 from module_utils.ingresskit.converge import load
 from module_utils.ingresskit.errors import InventoryError
 from module_utils.ingresskit.facts import Facts
+from module_utils.ingresskit.model.controller import Controller
+from module_utils.ingresskit.model.options import Options
 from module_utils.ingresskit.preflight import Finding, check, raise_findings
 
 ROOT = Path(__file__).parents[2]
@@ -52,8 +54,29 @@ HOST = 'ingress_apps.a.hosts."h.example"'
 ROWS = {
     "a host in two apps": Row(
         "ingress_apps: {a: {hosts: {h.example: x:80}}, b: {hosts: {h.example: y:80}}}",
-        "ingress_apps: {a: {hosts: {h.example: x:80}}, b: {hosts: {g.h.example: y:80, '*.h.example': y:80}}}",
-        'ingress_apps.b.hosts."h.example"', "ingress_apps.a has this host already",
+        "ingress_apps: {a: {hosts: {h.example: x:80}}, b: {hosts: {h.example: {paths: {/b: y:80}}}}}",
+        'ingress_apps.b.hosts."h.example".paths."/"',
+        'ingress_apps.a.hosts."h.example".paths."/" is a Prefix entry for this path already', kinds=("traefik",),
+    ),
+    "a host in two apps with two certificates": Row(
+        "ingress_apps: {a: {tls: {secret: s}, hosts: {h.example: x:80}}, b: {tls: {issuer: s}, hosts: {h.example: {paths: {/b: y:80}}}}}",
+        "ingress_apps: {a: {tls: {secret: s}, hosts: {h.example: x:80}}, b: {tls: {secret: s}, namespace: a, hosts: {h.example: {paths: {/b: y:80}}}}}",
+        'ingress_apps.b.hosts."h.example".tls', "has another certificate for this host: say it in ingress_hosts", kinds=("traefik",),
+    ),
+    "a host in two apps with its own options": Row(
+        "ingress_apps: {a: {hosts: {h.example: x:80}}, b: {hosts: {h.example: {paths: {/b: y:80}, options: {ssl_redirect: false}}}}}",
+        "ingress_apps: {a: {hosts: {h.example: x:80}}, b: {options: {ssl_redirect: false}, hosts: {h.example: {paths: {/b: y:80}}}}}",
+        'ingress_apps.b.hosts."h.example".options', "the host has other options", kinds=("traefik",),
+    ),
+    "a certificate beside the owner's": Row(
+        "{ingress_hosts: {h.example: {namespace: e, tls: {secret: s}}}, ingress_apps: {a: {hosts: {h.example: {tls: {secret: s}, paths: {/: x:80}}}}}}",
+        "{ingress_hosts: {h.example: {namespace: e, tls: {secret: s}}}, ingress_apps: {a: {tls: {secret: s}, hosts: {h.example: x:80, i.example: x:80}}}}",
+        'ingress_apps.a.hosts."h.example".tls', 'the host is owned by ingress_hosts."h.example"', kinds=("traefik",),
+    ),
+    "an owner without the certificate": Row(
+        "{ingress_hosts: {h.example: {namespace: e}}, ingress_apps: {a: {tls: {secret: s}, hosts: {h.example: x:80, i.example: x:80}}}}",
+        "{ingress_hosts: {h.example: {namespace: e}}, ingress_apps: {a: {hosts: {h.example: x:80, i.example: x:80}}}}",
+        'ingress_hosts."h.example".tls', "ingress_apps.a.tls does not reach a host that has an owner", kinds=("traefik",),
     ),
     "a path twice": Row(
         host("{paths: [{path: /tea, service: x, port: 80}, {path: /tea, service: y, port: 80}]}"),
@@ -83,7 +106,7 @@ ROWS = {
     "two apps for every request": Row(
         "ingress_apps: {a: {default_backend: x:80}, b: {default_backend: x:80}}",
         "ingress_apps: {a: {default_backend: x:80}, b: {hosts: {'*': {paths: {/b: x:80}}}}}",
-        "ingress_apps.b", "ingress_apps.a answers every host and path already", kinds=("traefik",),
+        "ingress_apps.b.default_backend", "ingress_apps.a.default_backend is a Prefix entry for this path already", kinds=("traefik",),
     ),
     "two apps without a host": Row(
         "ingress_apps: {a: {default_backend: x:80}, b: {hosts: {'*': {paths: {/b: x:80}}}}}",
@@ -254,17 +277,7 @@ UNSUPPORTED = {
     "ingress_controller.metrics.service_monitor": "ingress_controller: {metrics: {service_monitor: true}}",
     "ingress_controller.expose.type": "ingress_controller: {expose: {type: HostPort}}",
     "ingress_controller.expose[1].type": expose("{}", "{type: HostPort, name: b}"),
-    "ingress_hosts": "ingress_hosts: {h.example: {namespace: a}}",
     'ingress_apps.a.hosts."*".tls': "ingress_apps: {a: {hosts: {'*': {tls: {secret: s}, paths: {/: x:80}}}}}",
-    "ingress_apps.a.options.hsts": host("x:80", ", options: {hsts: {}}"),
-    f"{HOST}.options.body_size": host("{options: {body_size: 8m}, paths: {/: x:80}}"),
-    f'{HOST}.paths."/".options.rewrite': host("{paths: {/: {service: x, port: 80, options: {rewrite: {path: /}}}}}"),
-    f'{HOST}.paths."/".options.ssl_redirect': host(
-        "{paths: {/: {service: x, port: 80, options: {ssl_redirect: false}}}}"
-    ),
-    f"{HOST}.paths[0].options.canary": host(
-        "{paths: [{path: /, service: x, port: 80, options: {canary: {backend: y:80, weight: 1}}}]}"
-    ),
 }
 
 
@@ -274,17 +287,27 @@ def test_what_is_not_there_is_refused_by_its_path(path, kind):
     assert [(each.path, each.message) for each in findings(UNSUPPORTED[path], kind)] == [(path, NOT_YET)]
 
 
-def test_every_option_but_one_is_refused():
+VALUES = {
+    "ssl_redirect": False, "hsts": {}, "rewrite": {"path": "/"}, "regex": True, "affinity": {}, "rate_limit": {"rps": 1},
+    "body_size": "1m", "timeouts": {}, "backend_protocol": "GRPC", "ssl_passthrough": True, "basic_auth": {"secret": "s"},
+    "allow": ["10.0.0.0/8"], "cors": {}, "canary": {"backend": "x:80", "weight": 1}, "redirect": {"to": "/"}, "headers": {},
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("option", VALUES)
+@pytest.mark.parametrize("kind", BOTH)
+def test_an_option_that_the_controller_cannot_do_is_refused_wherever_it_stands(kind, option):
     """No option can be forgotten: the list is the model's."""
-    values = {
-        "hsts": {}, "rewrite": {"path": "/"}, "regex": True, "affinity": {}, "rate_limit": {"rps": 1}, "body_size": "1m",
-        "timeouts": {}, "backend_protocol": "GRPC", "ssl_passthrough": True, "basic_auth": {"secret": "s"},
-        "allow": ["10.0.0.0/8"], "cors": {}, "canary": {"backend": "x:80", "weight": 1}, "redirect": {"to": "/"}, "headers": {},
-    }  # fmt: skip
-    assert values.keys() == model.stack.Options.model_fields.keys() - {"ssl_redirect"}
-    app = {"hosts": {"h.example": "x:80"}, "options": values | {"ssl_redirect": False}}
-    found = findings(yaml.safe_dump({"ingress_apps": {"a": app}}), "nginx")
-    assert sorted(each.path for each in found) == sorted(f"ingress_apps.a.options.{name}" for name in values)
+    assert VALUES.keys() == Options.model_fields.keys()
+    options = {option: VALUES[option]}
+    path = {"service": "x", "port": 80, "options": options}
+    app = {"hosts": {"h.example": {"options": options, "paths": [path | {"path": "/"}]}}, "options": options}
+    found = findings(yaml.safe_dump({"ingress_apps": {"a": app}}), kind)
+    refused = {each.path for each in found if "not with" in each.message}
+    levels = ("ingress_apps.a", f"{HOST}", f"{HOST}.paths[0]")
+    dialect = CONTROLLERS[kind]
+    cannot = dialect.cannot(option, Controller(kind=kind)) is not None
+    assert refused == {f"{level}.options.{option}" for level in levels if cannot}
 
 
 @pytest.mark.parametrize(("kind", "refused"), [("nginx", True), ("traefik", False)])
@@ -308,12 +331,12 @@ def test_a_reserved_controller_names_those_there_are(kind):
 
 
 def test_errors_come_first_and_alone_stop_the_run():
-    text = "{ingress_hosts: {h.example: {namespace: a}}, ingress_controller: {expose: {node_ports: {http: 80}}}}"
+    text = "{ingress_controller: {crds: {}, expose: {node_ports: {http: 80}}}}"
     found = findings(text, "nginx")
     assert [each.level for each in found] == ["error", "warning"]
     with pytest.raises(InventoryError) as caught:
         raise_findings(found)
-    assert [problem.path for problem in caught.value.problems] == ["ingress_hosts"]
+    assert [problem.path for problem in caught.value.problems] == ["ingress_controller.crds"]
     raise_findings(found[1:])
 
 

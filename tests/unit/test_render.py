@@ -10,7 +10,7 @@ from module_utils.ingresskit import model, tls
 from module_utils.ingresskit.converge import render_offline
 from module_utils.ingresskit.errors import InventoryError
 from module_utils.ingresskit.facts import Facts
-from module_utils.ingresskit.model.certificates import slug
+from module_utils.ingresskit.model.routes import slug
 from module_utils.ingresskit.render import render
 from module_utils.ingresskit.render.secrets import INPUTS, NOT_AFTER
 

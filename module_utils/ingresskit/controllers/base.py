@@ -6,12 +6,15 @@ from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from typing import Any, ClassVar
 
+from ..facts import Facts
 from ..images import ImageRef
 from ..manifests import Object
 from ..model.controller import Controller, Expose
 from ..model.options import Options
+from ..model.routes import Entry, Site
 from ..model.stack import Stack
 from ..model.tls import TlsSource
+from .ingresses import Treatment, app_routes, host_ingress
 from .workload import service
 
 NOT_YET = "is part of the contract but not yet supported by this version of ingresskit"
@@ -30,6 +33,7 @@ class IngressController(ABC):
     http_port: ClassVar[int]  # of the container
     https_port: ClassVar[int]
     redirect_codes: ClassVar[tuple[int, ...]]  # the first is what it answers unless told otherwise
+    options: ClassVar[frozenset[str]]  # those of the contract that it can do
     prefix_by_element: ClassVar[bool]  # False: Prefix is a prefix of the text, against the Ingress API
 
     def namespace(self, controller: Controller) -> str:
@@ -68,7 +72,7 @@ class IngressController(ABC):
         return controller.default_tls
 
     @abstractmethod
-    def objects(self, stack: Stack) -> list[Object]:
+    def objects(self, stack: Stack, facts: Facts) -> list[Object]:
         """Everything that the controller itself consists of, without its Namespace, Secrets and ``services``."""
 
     def services(self, stack: Stack) -> list[Object]:
@@ -79,12 +83,20 @@ class IngressController(ABC):
         return [service(expose, *place, labels, labels=labels, target_ports=ports) for expose in controller.exposes]
 
     @abstractmethod
-    def annotations(self, options: Options, *, tls: bool) -> dict[str, str]:
-        """The options of one Ingress in the controller's dialect."""
+    def treat(self, entry: Entry, site: Site, stack: Stack, facts: Facts) -> Treatment:
+        """The options in force for one entry in the controller's dialect."""
 
-    def hostless_annotations(self) -> dict[str, str]:
-        """What an Ingress without a host needs beside its options."""
-        return {}
+    def routes(self, stack: Stack, app_name: str, facts: Facts) -> list[Object]:
+        """The Ingresses of one app, and what stands beside them for their options."""
+        return app_routes(self, stack, app_name, facts)
+
+    def host_routes(self, stack: Stack, host: str, facts: Facts) -> list[Object]:
+        """What a host of ``ingress_hosts`` needs beside the Ingresses of the apps: one that holds its certificate."""
+        return [host_ingress(self, stack, host, {})] if stack.sites[host].tls else []
+
+    def cannot(self, option: str, controller: Controller) -> str | None:
+        """Why this controller cannot do an option at all, "" where there is nothing to explain; None where it can."""
+        return None if option in self.options else ""
 
     def arrange(self, ingress: Object) -> list[Object]:
         """An Ingress in the pieces that make the controller route as the Ingress API says; mostly it is one."""
@@ -130,21 +142,23 @@ def set_options(options: Options) -> list[str]:
     return [name for name in type(options).model_fields if getattr(options, name) is not None]
 
 
-def option_levels(stack: Stack) -> Iterator[tuple[str, Options, bool]]:
-    """(inventory path, options, is it a path's own) wherever the inventory sets options."""
+def option_levels(stack: Stack) -> Iterator[tuple[str, Options]]:
+    """(inventory path, options) wherever the inventory sets options."""
+    for host, owned in stack.ingress_hosts.items():
+        if owned.options is not None:
+            yield f'ingress_hosts."{host}".options', owned.options
     for name, app in stack.apps.items():
         at = stack.at(name)
         if app.options is not None:
-            yield f"{at}.options", app.options, False
+            yield f"{at}.options", app.options
         for host, rules in app.hosts.items():
             if rules.options is not None:
-                yield f'{at}.hosts."{host}".options', rules.options, False
+                yield f'{at}.hosts."{host}".options', rules.options
             yield from _path_options(at, host, rules)
 
 
-def _path_options(at: str, host: str, rules: Any) -> Iterator[tuple[str, Options, bool]]:
+def _path_options(at: str, host: str, rules: Any) -> Iterator[tuple[str, Options]]:
     for index, (path, entry) in enumerate(rules.routes()):
         if entry.options is not None:
-            where = f'"{path}"' if isinstance(rules.paths, dict) else f"[{index}]"
-            dot = "." if isinstance(rules.paths, dict) else ""
-            yield f'{at}.hosts."{host}".paths{dot}{where}.options', entry.options, True
+            where = f'."{path}"' if isinstance(rules.paths, dict) else f"[{index}]"
+            yield f'{at}.hosts."{host}".paths{where}.options', entry.options

@@ -7,14 +7,17 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from ..facts import Facts
 from ..images import NGINX
 from ..manifests import RESTRICTED_CONTAINER, Object, content_hash, manifest, present
 from ..model.certificates import DEFAULT_SECRET
 from ..model.controller import Controller
 from ..model.options import Options
+from ..model.routes import Entry, Site
 from ..model.stack import Stack
 from ..model.tls import TlsSource
-from .base import IngressController, wants_redirect
+from .base import NOT_YET, IngressController, wants_redirect
+from .ingresses import Treatment
 from .workload import PodSpec, role_bindings, rule, surroundings, workload
 
 CONFIG = "nginx-config"
@@ -26,6 +29,7 @@ WRITABLE = {
     "nginx-state": "/var/lib/nginx/state",
     "nginx-log": "/var/log/nginx",
 }
+HOSTLESS = {"nginx.org/ssl-redirect": "false"}
 CLUSTER_RULES = [
     rule("discovery.k8s.io", "endpointslices", "list watch"),
     rule("", "services secrets pods", "list watch"),
@@ -52,6 +56,7 @@ class Nginx(IngressController):
     http_port = 80
     https_port = 443
     redirect_codes = (301, 302, 307, 308)
+    options = frozenset({"ssl_redirect"})
     prefix_by_element = False
 
     def implied_default_tls(self, controller: Controller) -> TlsSource | None:
@@ -60,7 +65,7 @@ class Nginx(IngressController):
             return TlsSource(self_signed=True)
         return controller.default_tls
 
-    def objects(self, stack: Stack) -> list[Object]:
+    def objects(self, stack: Stack, facts: Facts) -> list[Object]:
         controller, labels = stack.controller, self.pod_labels(stack)
         spec = self._pod(stack)
         config = {key: config_value(value) for key, value in controller.settings.items()}
@@ -137,20 +142,13 @@ class Nginx(IngressController):
             flags.append("-allow-empty-ingress-host")
         return flags
 
-    def annotations(self, options: Options, *, tls: bool) -> dict[str, str]:
-        if not tls:
-            return {}
-        if not wants_redirect(options, tls=tls):
-            return {"nginx.org/ssl-redirect": "false"}
-        code = options.ssl_redirect.code if options.ssl_redirect else None
-        return {"nginx.org/http-redirect-code": str(code)} if code else {}
-
-    def hostless_annotations(self) -> dict[str, str]:
-        """It becomes the default server and takes over its certificate: HTTP must not be redirected for that."""
-        return {"nginx.org/ssl-redirect": "false"}
+    def treat(self, entry: Entry, site: Site, stack: Stack, facts: Facts) -> Treatment:
+        if entry.host == "*":  # the default server, whose certificate it takes: HTTP must not be redirected for that
+            return Treatment(HOSTLESS)
+        return Treatment(_redirect(entry.options, tls=site.tls))
 
     def catch_all_annotations(self) -> dict[str, str]:
-        return self.hostless_annotations()
+        return HOSTLESS
 
     def not_found_per_host(self) -> bool:
         return True
@@ -159,12 +157,25 @@ class Nginx(IngressController):
         return self.implied_default_tls(controller) is not None
 
     def refusals(self, stack: Stack) -> Iterator[tuple[str, str]]:
+        for host, site in stack.sites.items():
+            if host != "*" and (site.shared or any(entry.options is not site.options for entry in site.entries)):
+                at = next((entry.at for entry in site.entries if entry.options is not site.options), host)
+                yield at, NOT_YET
         hostless = [name for name, app in stack.apps.items() if app.answers_every_host]
         for name in hostless[1:]:
             yield (
                 stack.at(name),
                 f"F5's controller has one default server, and {stack.at(hostless[0])} is it: merge the two apps",
             )
+
+
+def _redirect(options: Options, *, tls: bool) -> dict[str, str]:
+    if not tls:
+        return {}
+    if not wants_redirect(options, tls=tls):
+        return {"nginx.org/ssl-redirect": "false"}
+    code = options.ssl_redirect.code if options.ssl_redirect else None
+    return {"nginx.org/http-redirect-code": str(code)} if code else {}
 
 
 def config_value(value: object) -> str:

@@ -10,14 +10,15 @@ from typing import ClassVar
 
 import yaml
 
+from ..facts import Facts
 from ..images import TRAEFIK
 from ..manifests import RESTRICTED_CONTAINER, Object, content_hash, manifest, present
-from ..model.apps import App
 from ..model.certificates import DEFAULT_SECRET
 from ..model.controller import Controller
-from ..model.options import Options
+from ..model.routes import Entry, Site
 from ..model.stack import Stack
 from .base import IngressController, option_levels, wants_redirect
+from .ingresses import Treatment
 from .workload import PodSpec, role_bindings, rule, surroundings, workload
 
 DYNAMIC = "traefik-dynamic"
@@ -45,6 +46,7 @@ class Traefik(IngressController):
     http_port = 8000  # no privileged port, no capability
     https_port = 8443
     redirect_codes = (301, 302)
+    options = frozenset({"ssl_redirect"})
     prefix_by_element = True
     cluster_rules: ClassVar[list[Object]] = CLUSTER_RULES
 
@@ -55,7 +57,7 @@ class Traefik(IngressController):
     def tag_of(self, version: str | None) -> str:
         return f"v{version.removeprefix('v')}" if version else self.default_image.tag
 
-    def objects(self, stack: Stack) -> list[Object]:
+    def objects(self, stack: Stack, facts: Facts) -> list[Object]:
         controller, labels = stack.controller, self.pod_labels(stack)
         spec = self._pod(stack)
         ingress_class = manifest(
@@ -142,11 +144,11 @@ class Traefik(IngressController):
             flags.append(f"{provider}.ingressendpoint.publishedservice={service}")
         return flags
 
-    def annotations(self, options: Options, *, tls: bool) -> dict[str, str]:
-        if not wants_redirect(options, tls=tls):
-            return {}
-        middleware, _ = REDIRECTS[self.redirect_code(options)]
-        return {f"{ANNOTATION}router.middlewares": f"{middleware}@file"}
+    def treat(self, entry: Entry, site: Site, stack: Stack, facts: Facts) -> Treatment:
+        if not wants_redirect(entry.options, tls=site.tls):
+            return Treatment()
+        middleware, _ = REDIRECTS[self.redirect_code(entry.options)]
+        return Treatment({f"{ANNOTATION}router.middlewares": f"{middleware}@file"})
 
     def arrange(self, ingress: Object) -> list[Object]:
         """Exact entries apart and first: it ranks routes by the length of their rule, and a Prefix makes a longer one.
@@ -171,14 +173,11 @@ class Traefik(IngressController):
         return True  # with a certificate it makes itself, where no default one is given
 
     def refusals(self, stack: Stack) -> Iterator[tuple[str, str]]:
-        for path, options, _ in option_levels(stack):
+        for path, options in option_levels(stack):
             code = options.ssl_redirect.code if options.ssl_redirect else None
             if code is not None and code not in REDIRECTS:
                 can = ", ".join(map(str, REDIRECTS))
                 yield f"{path}.ssl_redirect.code", f"Traefik redirects with {can}, not {code}; nginx can"
-        everything = [name for name, app in stack.apps.items() if _answers_everything(app)]
-        for name in everything[1:]:
-            yield stack.at(name), f"{stack.at(everything[0])} answers every host and path already: keep one"
 
 
 def _dynamic(controller: Controller) -> Object:
@@ -190,10 +189,6 @@ def _dynamic(controller: Controller) -> Object:
         files = {"certFile": f"{FOLDER}/tls.crt", "keyFile": f"{FOLDER}/tls.key"}
         dynamic["tls"] = {"stores": {"default": {"defaultCertificate": files}}}
     return dynamic
-
-
-def _answers_everything(app: App) -> bool:
-    return app.answers_every_host and ("*" not in app.hosts or app.hosts["*"].answers_every_path)
 
 
 def _only(ingress: Object, *, exact: bool) -> Object:

@@ -33,7 +33,7 @@ def load(inventory: Mapping[str, Any], app_files: Sequence[AppFile] = ()) -> Sta
     ours, places = add_app_files(ours, app_files)
     data = flatten(ours)
     data = {name: value for name, value in data.items() if value is not None}
-    data["ingress_apps"] = inherit_options(data.get("ingress_apps", {}))
+    data["ingress_apps"] = inherit_options(data.get("ingress_apps", {}), data.get("ingress_hosts"))
     problems = _misnamed(data)
     known = {name: data[name] for name in data if name in Stack.model_fields}
     try:

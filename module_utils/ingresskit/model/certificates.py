@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from .apps import App
 from .stack import Stack
 from .tls import TlsSource
 
@@ -33,26 +31,25 @@ def certificates(stack: Stack, default_namespace: str, default_tls: TlsSource | 
         uses.append(
             CertificateUse(default_namespace, secret, DEFAULT_HOSTS, default_tls, "ingress_controller.default_tls")
         )
-    for name, app in stack.apps.items():
-        uses.extend(app_certificates(name, app, stack.namespace_of(name), stack.at(name)))
+    for name in stack.apps:
+        uses.extend(app_certificates(stack, name))
+    for host, owned in stack.ingress_hosts.items():
+        site = stack.sites[host]
+        if owned.tls is not None and site.secret is not None:
+            uses.append(CertificateUse(site.namespace, site.secret, (host,), owned.tls, f'ingress_hosts."{host}".tls'))
     return uses
 
 
-def app_certificates(name: str, app: App, namespace: str, at: str = "") -> Iterator[CertificateUse]:
+def app_certificates(stack: Stack, name: str) -> Iterator[CertificateUse]:
     """The certificates of one app: one for all hosts that share the app's source, one for each host with its own.
 
-    ``at``: the app's inventory path.
-    """
-    shared = tuple(host for host, rules in app.hosts.items() if rules.tls is None and host != "*")
+    A host that ``ingress_hosts`` or an app before has is not among them."""
+    app, namespace, at = stack.apps[name], stack.namespace_of(name), stack.at(name)
+    mine = [host for host in app.hosts if host != "*" and stack.sites[host].owner == name]
+    shared = tuple(host for host in mine if app.hosts[host].tls is None)
     if app.tls is not None and shared:
-        secret = app.tls.secret or f"{name}-tls"
-        yield CertificateUse(namespace, secret, shared, app.tls, f"{at}.tls")
-    for host, rules in app.hosts.items():
-        if rules.tls is not None and host != "*":
-            secret = rules.tls.secret or f"{name}-{slug(host)}-tls"
-            yield CertificateUse(namespace, secret, (host,), rules.tls, f'{at}.hosts."{host}".tls')
-
-
-def slug(host: str) -> str:
-    """A host as part of an object's name: ``*.example.com`` becomes ``wildcard-example-com``."""
-    return re.sub(r"[^a-z0-9]+", "-", host.replace("*", "wildcard")).strip("-")
+        yield CertificateUse(namespace, app.tls.secret or f"{name}-tls", shared, app.tls, f"{at}.tls")
+    for host in mine:
+        source, secret = app.hosts[host].tls, stack.sites[host].secret
+        if source is not None and secret is not None:
+            yield CertificateUse(namespace, secret, (host,), source, f'{at}.hosts."{host}".tls')

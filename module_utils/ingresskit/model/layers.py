@@ -36,21 +36,38 @@ def _base(name: str) -> str | None:
     return base if separator and layer and base in LAYERED else None
 
 
-def inherit_options(apps: Any) -> Any:
+def inherit_options(apps: Any, owned: Any = None) -> Any:
     """Options of hosts and paths with those of the app (and host) merged beneath, where a level has its own.
 
+    ``owned``: ``ingress_hosts``, whose options lie between those of the app and those that it gives the host.
     Only the shape is looked at; what does not fit is left for the validation to name.
     """
     if not isinstance(apps, Mapping):
         return apps
-    return {name: _inherit_app(app) for name, app in apps.items()}
+    owned = owned if isinstance(owned, Mapping) else {}
+    return {name: _inherit_app(app, owned) for name, app in apps.items()}
 
 
-def _inherit_app(app: Any) -> Any:
+def _inherit_app(app: Any, owned: Mapping[str, Any]) -> Any:
     if not isinstance(app, Mapping) or not isinstance(app.get("hosts"), Mapping):
         return app
-    options = app.get("options")
-    return {**app, "hosts": {name: _inherit_host(host, options) for name, host in app["hosts"].items()}}
+    hosts = {
+        name: _inherit_host(*_owned(host, app.get("options"), owned.get(name))) for name, host in app["hosts"].items()
+    }
+    return {**app, "hosts": hosts}
+
+
+def _owned(host: Any, options: Any, owner: Any) -> tuple[Any, Any]:
+    """A host and the options that it inherits: with its owner's over the app's, which then stand at the host itself."""
+    theirs = owner.get("options") if isinstance(owner, Mapping) else None
+    if not isinstance(theirs, Mapping):
+        return host, options
+    options = deep_merge(options, theirs)
+    if isinstance(host, str):
+        host = {"paths": {"/": host}}
+    if isinstance(host, Mapping) and host.get("options") is None:
+        host = {**host, "options": {}}
+    return host, options
 
 
 def _inherit_host(host: Any, options: Any) -> Any:

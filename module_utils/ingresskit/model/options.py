@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import BeforeValidator, Field, model_validator
@@ -56,13 +57,22 @@ class Timeouts(Model):
 
 
 class BasicAuth(Model):
+    """``secret``: one in the app's namespace; ``users``: name and password, or a hash of htpasswd's."""
+
     secret: DnsName | None = None
-    users: Labels | None = None
+    users: Annotated[Labels | None, Field(repr=False)] = None
 
     @model_validator(mode="after")
     def _one(self) -> Self:
         if (self.secret is None) == (self.users is None):
             raise ValueError("needs exactly one of secret and users")
+        for name, password in (self.users or {}).items():
+            if not name or re.search(r"[:\s\x00-\x1f]", name):
+                raise ValueError("users: a name is not empty and holds no colon and no white space")
+            if not 1 <= len(password.encode()) <= 72 or re.search(r"[\x00\r\n]", password):
+                raise ValueError(
+                    f"users.{name}: a password has 1 to 72 bytes (all that bcrypt takes) and no line break"
+                )
         return self
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import cached_property
 from typing import Annotated, Any, Literal
 
 from pydantic import Field, PrivateAttr
@@ -10,7 +11,7 @@ from pydantic import Field, PrivateAttr
 from .apps import App, HostOwner
 from .base import DnsLabel, HostName, HttpPath, Labels, Model, Seconds
 from .controller import Controller
-from .options import Options
+from .routes import Site, sites_of
 
 
 class Cluster(Model):
@@ -124,14 +125,11 @@ class Stack(Model):
         place = self._places.get(app_name)
         return f"{place}: ingress_apps.{app_name}" if place else f"ingress_apps.{app_name}"
 
+    @cached_property
+    def sites(self) -> dict[str, Site]:
+        """Every host with its owner and the entries of all apps; "*": requests for any host."""
+        return sites_of(self)
+
     def namespace_of(self, app_name: str) -> str:
         """The namespace of an app: its own, or its name."""
         return self.apps[app_name].namespace or app_name
-
-
-def effective_options(*levels: Options | None) -> Options:
-    """The options in force, given those of app, host and path in that order.
-
-    ``load`` has merged each level over the farther ones already, so the nearest level that has any is the answer.
-    """
-    return next((level for level in reversed(levels) if level is not None), Options())

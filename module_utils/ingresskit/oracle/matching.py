@@ -6,19 +6,11 @@ https://kubernetes.io/docs/concepts/services-networking/ingress/#path-types
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+
+from ..model.routes import Entry
 
 
-@dataclass(frozen=True)
-class Route:
-    """One entry of a host: its path, its type, the "namespace/service" behind it."""
-
-    path: str
-    type: str
-    backend: str
-
-
-def match(routes: Sequence[Route], path: str, *, by_element: bool) -> Route | None:
+def match(routes: Sequence[Entry], path: str, *, by_element: bool) -> Entry | None:
     """The entry that serves ``path``: an Exact one, which is the whole of it, else the longest that matches.
 
     ``by_element``: Prefix compares element by element, as the API says; else it is a prefix of the text (F5).
@@ -27,7 +19,7 @@ def match(routes: Sequence[Route], path: str, *, by_element: bool) -> Route | No
     return max(fitting, key=lambda route: (route.type == "Exact", len(route.path)), default=None)
 
 
-def _fits(route: Route, path: str, by_element: bool) -> bool:
+def _fits(route: Entry, path: str, by_element: bool) -> bool:
     if route.type == "Exact":
         return path == route.path
     if not by_element:

@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 from ..controllers import IngressController
 from ..controllers.base import wants_redirect
-from ..model.apps import App, Host, PathBackend
-from ..model.certificates import app_certificates
-from ..model.stack import ExtraProbe, Stack, effective_options
-from .matching import Route, match
+from ..model.routes import Entry, Site
+from ..model.stack import ExtraProbe, Stack
+from .matching import match
 from .types import Expected, Probe, Request, Scheme, Tls
 
 UNKNOWN_PATH = "/ingresskit-smoke-no-such-path"
@@ -23,7 +22,7 @@ ANY_HOST = "any-host.ingresskit.invalid"
 def probes(stack: Stack, dialect: IngressController, page: str | None) -> list[Probe]:
     """Every probe of the stack. ``page``: the HTML of the custom 404 page, None where there is none of ours."""
     world = _World(stack, dialect, page)
-    found = [probe for name in stack.apps for probe in _App(world, name).probes()]
+    found = [probe for site in stack.sites.values() for probe in _Site(world, site).probes()]
     found += _unknown_host(stack, dialect, page)
     found += [_extra(world, index, extra) for index, extra in enumerate(stack.ingress_smoke.extra)]
     return [probe for probe in found if _exposed(stack, probe.request.scheme)]
@@ -47,21 +46,7 @@ class _World:
     def __init__(self, stack: Stack, dialect: IngressController, page: str | None) -> None:
         self.stack, self.dialect, self.page = stack, dialect, page
         self.echoes = echo_services(stack)
-        self.app_of = {host: name for name, app in stack.apps.items() for host in app.hosts}
-        self.hostless = next(
-            (
-                (name, app.default_backend.service)
-                for name, app in stack.apps.items()
-                if app.default_backend is not None and not app.hosts
-            ),
-            None,
-        )
-        self.tls_hosts = {
-            host
-            for name, app in stack.apps.items()
-            for use in app_certificates(name, app, stack.namespace_of(name))
-            for host in use.hosts
-        }
+        self.tls_hosts = {host for host, site in stack.sites.items() if site.tls}
 
     def backend(self, app_name: str, service: str) -> Expected:
         backend = f"{self.stack.namespace_of(app_name)}/{service}"
@@ -69,14 +54,18 @@ class _World:
             return Expected(status=(200,), backend=backend, identity="echo")
         return Expected(backend=backend)
 
-    def answer(self, app_name: str, host: str, path: str) -> tuple[Expected, str] | None:
-        """What a host's own entries say of a path, and the app's default backend after them; with its source."""
-        app, at = self.stack.apps[app_name], self.stack.at(app_name)
-        route = match(routes_of(app.hosts[host]), path, by_element=self.dialect.prefix_by_element)
+    def answer(self, host: str, path: str) -> tuple[Expected, str] | None:
+        """What a host's own entries say of a path, and a default backend of its apps after them; with its source."""
+        site = self.stack.sites[host]
+        route = match(site.entries, path, by_element=self.dialect.prefix_by_element)
         if route is not None:
-            return self.backend(app_name, route.backend), f'{at}.hosts."{host}"'
-        if app.default_backend is not None:
-            return self.backend(app_name, app.default_backend.service), f"{at}.default_backend"
+            whole = route.at.endswith(".default_backend")
+            source = route.at if whole else f'{self.stack.at(route.app)}.hosts."{host}"'
+            return self.backend(route.app, route.backend.service), source
+        for name in site.apps:
+            backend = self.stack.apps[name].default_backend
+            if backend is not None:
+                return self.backend(name, backend.service), f"{self.stack.at(name)}.default_backend"
         return None
 
     def beyond(self, host: str, path: str, *, tls: bool) -> tuple[Expected, str] | None:
@@ -87,70 +76,52 @@ class _World:
         if self.dialect.not_found_per_host():
             return None
         for looser in (wildcard_of(host), "*"):
-            name = self.app_of.get(looser) if looser != host else None
-            found = self.answer(name, looser, path) if name else None
-            if name and found:
-                app = self.stack.apps[name]
-                options = effective_options(app.options, app.hosts[looser].options)
-                if not tls and wants_redirect(options, tls=looser in self.tls_hosts):
-                    return Expected(status=(self.dialect.redirect_code(options),)), found[1]
+            site = self.stack.sites.get(looser) if looser != host else None
+            found = self.answer(looser, path) if site else None
+            if site and found:
+                if not tls and wants_redirect(site.options, tls=site.tls):
+                    return Expected(status=(self.dialect.redirect_code(site.options),)), found[1]
                 return found
-        if self.hostless is not None:
-            name, service = self.hostless
-            return self.backend(name, service), f"{self.stack.at(name)}.default_backend"
         return None
 
 
-class _App:
-    """The probes of one app."""
+class _Site:
+    """The probes of one host."""
 
-    def __init__(self, world: _World, name: str) -> None:
-        self.world, self.name = world, name
-        self.app: App = world.stack.apps[name]
-        self.at = world.stack.at(name)
+    def __init__(self, world: _World, site: Site) -> None:
+        self.world, self.site = world, site
+        self.name = host_to_ask(site.host)
 
     def probes(self) -> Iterator[Probe]:
-        for host, rules in self.app.hosts.items():
-            yield from self._host(host, rules)
-        if not self.app.hosts and self.app.default_backend is not None:
-            expected = self.world.backend(self.name, self.app.default_backend.service)
-            yield Probe(Request("http", UNKNOWN_HOST, "/"), expected, f"{self.at}.default_backend")
-
-    def _host(self, host: str, rules: Host) -> Iterator[Probe]:
-        tls, name = host in self.world.tls_hosts, host_to_ask(host)
-        options = effective_options(self.app.options, rules.options)
-        redirect = wants_redirect(options, tls=tls)
-        at = f'{self.at}.hosts."{host}"'
-        entries = list(rules.routes())
-        for index, (path, entry) in enumerate(entries):
-            source = f'{at}.paths."{path}"' if isinstance(rules.paths, dict) else f"{at}.paths[{index}]"
-            request = Request("https" if tls else "http", name, path_to_ask(path, entry, entries))
-            expected = self.world.backend(self.name, entry.service)
-            yield Probe(request, replace(expected, tls="verified" if tls else "none"), source)
-            if tls and redirect:
-                yield self._redirect(request, self.world.dialect.redirect_code(options), source)
-            elif tls:
-                yield Probe(replace(request, scheme="http"), expected, source)
-        yield from self._unknown_path(host, rules, tls, at)
+        tls: Tls = "verified" if self.site.tls else "none"
+        for entry in self.site.entries:
+            expected = self.world.backend(entry.app, entry.backend.service)
+            if entry.at.endswith(".default_backend"):
+                yield Probe(Request("http", UNKNOWN_HOST, "/"), expected, entry.at)
+                continue
+            request = Request("https" if self.site.tls else "http", self.name, path_to_ask(entry, self.site.entries))
+            yield Probe(request, replace(expected, tls=tls), entry.at)
+            if wants_redirect(entry.options, tls=self.site.tls):
+                yield self._redirect(request, self.world.dialect.redirect_code(entry.options), entry.at)
+            elif self.site.tls:
+                yield Probe(replace(request, scheme="http"), expected, entry.at)
+        if self.site.entries:
+            yield from self._unknown_path(tls)
 
     def _redirect(self, request: Request, code: int, source: str) -> Probe:
         location = rf"https://{re.escape(request.host)}(:\d+)?{re.escape(request.path)}"
         expected = Expected(status=(code,), location=location)
         return Probe(replace(request, scheme="http"), expected, source, kind="redirect")
 
-    def _unknown_path(self, host: str, rules: Host, tls: bool, at: str) -> Iterator[Probe]:
-        world = self.world
-        if match(routes_of(rules), UNKNOWN_PATH, by_element=world.dialect.prefix_by_element):
+    def _unknown_path(self, tls: Tls) -> Iterator[Probe]:
+        world, site = self.world, self.site
+        if match(site.entries, UNKNOWN_PATH, by_element=world.dialect.prefix_by_element):
             return
-        found = world.answer(self.name, host, UNKNOWN_PATH) or world.beyond(host, UNKNOWN_PATH, tls=tls)
+        found = world.answer(site.host, UNKNOWN_PATH) or world.beyond(site.host, UNKNOWN_PATH, tls=site.tls)
+        at = f'{world.stack.at(site.entries[0].app)}.hosts."{site.host}"'
         expected, source = found or (not_found(world.stack, world.page), at)
-        request = Request("https" if tls else "http", host_to_ask(host), UNKNOWN_PATH)
-        yield Probe(request, replace(expected, tls="verified" if tls else "none"), source, kind="unknown-path")
-
-
-def routes_of(rules: Host) -> list[Route]:
-    """A host's entries as the matching wants them."""
-    return [Route(path, entry.type, entry.service) for path, entry in rules.routes()]
+        request = Request("https" if site.tls else "http", self.name, UNKNOWN_PATH)
+        yield Probe(request, replace(expected, tls=tls), source, kind="unknown-path")
 
 
 def wildcard_of(host: str) -> str:
@@ -165,9 +136,10 @@ def host_to_ask(host: str) -> str:
     return host.replace("*", "ingresskit-smoke", 1)
 
 
-def path_to_ask(path: str, entry: PathBackend, entries: list[tuple[str, PathBackend]]) -> str:
+def path_to_ask(entry: Entry, entries: Sequence[Entry]) -> str:
     """The path itself; one below it for a Prefix whose own path belongs to an Exact entry."""
-    shadowed = entry.type != "Exact" and any(other == path and its.type == "Exact" for other, its in entries)
+    path = entry.path
+    shadowed = entry.type != "Exact" and any(other.path == path and other.type == "Exact" for other in entries)
     return f"{path.rstrip('/')}/ingresskit-smoke" if shadowed else path
 
 

@@ -48,5 +48,5 @@ def _render(subject: Subject, facts: Facts) -> list[Object]:
     stack, dialect = subject.stack, subject.dialect
     objects = list(tls_secrets(subject.certificates, facts))
     for name in stack.apps:
-        objects += app_objects(stack, name, dialect)
+        objects += app_objects(stack, name, dialect, facts)
     return [*namespaces(stack, dialect, objects), *objects]

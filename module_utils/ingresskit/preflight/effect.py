@@ -6,9 +6,9 @@ from collections.abc import Iterator
 
 from ..controllers.base import wants_redirect
 from ..model.apps import App
-from ..model.certificates import app_certificates
 from ..model.options import Options
-from ..model.stack import Stack, effective_options
+from ..model.routes import effective_options
+from ..model.stack import Stack
 from .finding import Finding, error
 
 
@@ -20,7 +20,7 @@ def check_effect(stack: Stack) -> Iterator[Finding]:
         yield error("ingress_controller.autoscaling", why)
     for name, app in stack.apps.items():
         at = stack.at(name)
-        secured = {host for use in app_certificates(name, app, stack.namespace_of(name)) for host in use.hosts}
+        secured = {host for host in app.hosts if stack.sites[host].tls}
         if app.tls is not None and not secured:
             yield error(f"{at}.tls", "no host of the app takes it: a certificate needs a host with a name")
         yield from _redirects(at, app, secured)

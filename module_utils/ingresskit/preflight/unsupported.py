@@ -5,19 +5,18 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from ..controllers import IngressController
+from ..controllers import CONTROLLERS, IngressController
 from ..controllers.base import NOT_YET, option_levels, set_options
 from ..model.controller import Controller
 from ..model.stack import Stack
 from .finding import Finding, error
 
-SUPPORTED_OPTIONS = ("ssl_redirect",)
-
 
 def check_supported(stack: Stack, dialect: IngressController) -> Iterator[Finding]:
     """One error for each key that asks for what is not there."""
-    for path in (*_controller_keys(stack.controller), *_stack_keys(stack), *_option_keys(stack)):
+    for path in (*_controller_keys(stack.controller), *_stack_keys(stack)):
         yield error(path, NOT_YET)
+    yield from _options(stack, dialect)
     yield from _too_old(stack.controller, dialect)
     for path, why in dialect.refusals(stack):
         yield error(path, why)
@@ -51,16 +50,29 @@ def _too_old(controller: Controller, dialect: IngressController) -> Iterator[Fin
 
 
 def _stack_keys(stack: Stack) -> Iterator[str]:
-    if stack.ingress_hosts:
-        yield "ingress_hosts"
     for name, app in stack.apps.items():
         for host, rules in app.hosts.items():
             if host == "*" and rules.tls is not None:
                 yield f'{stack.at(name)}.hosts."*".tls'
 
 
-def _option_keys(stack: Stack) -> Iterator[str]:
-    for path, options, of_a_path in option_levels(stack):
+def _options(stack: Stack, dialect: IngressController) -> Iterator[Finding]:
+    for path, options in option_levels(stack):
         for option in set_options(options):
-            if of_a_path or option not in SUPPORTED_OPTIONS:
-                yield f"{path}.{option}"
+            why = dialect.cannot(option, stack.controller)
+            if why is not None:
+                reason = f" ({why})" if why else ""
+                others = [name for name in able(option) if name != dialect.kind]
+                remedy = f"; it is there with {', '.join(others)}" if others else f"; {option} {NOT_YET}"
+                yield error(f"{path}.{option}", f"not with {dialect.title}{reason}{remedy}")
+
+
+def able(option: str) -> list[str]:
+    """The kinds of controller that can do an option, with the key that it takes."""
+    found = []
+    for kind, dialect in CONTROLLERS.items():
+        if dialect.cannot(option, Controller(kind=kind)) is None:  # type: ignore[arg-type]
+            found.append(kind)
+        elif dialect.cannot(option, Controller(kind=kind, custom_resources=True)) is None:  # type: ignore[arg-type]
+            found.append(f"{kind} with custom_resources: true")
+    return found

@@ -29,12 +29,14 @@ def render(stack: Stack, facts: Facts) -> list[Object]:
     dialect = controller_for(stack.controller)
     objects = [
         *tls_secrets(uses_of(stack, dialect), facts),
-        *dialect.objects(stack),
+        *dialect.objects(stack, facts),
         *dialect.services(stack),
         *default_backend_objects(stack, dialect, facts),
     ]
     for name in stack.apps:
-        objects += app_objects(stack, name, dialect)
+        objects += app_objects(stack, name, dialect, facts)
+    for host in stack.ingress_hosts:
+        objects += dialect.host_routes(stack, host, facts)
     objects += stack.ingress_extra_objects
     objects = [*namespaces(stack, dialect, objects), *objects]
     _refuse_twins(objects)

@@ -5,16 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from ..controllers import IngressController
+from ..controllers.ingresses import PAGE_BACKEND, rest_of, sites_of
 from ..facts import Facts
 from ..images import PAGE
 from ..manifests import RESTRICTED_CONTAINER, RESTRICTED_POD, Object, content_hash, manifest, present
-from ..model.apps import Backend
 from ..model.controller import DefaultBackend
 from ..model.stack import Stack
 from .files import is_file, text_of
 
-NAME = "ingresskit-default-backend"
-PAGE_BACKEND = Backend(service=NAME, port=80)
+NAME = PAGE_BACKEND.service
 LABELS = {"app.kubernetes.io/name": NAME}
 MOUNT = "/etc/ingresskit"
 MOUNTS = [{"name": "page", "mountPath": MOUNT, "readOnly": True}, {"name": "tmp", "mountPath": "/tmp"}]  # noqa: S108
@@ -82,8 +81,9 @@ def default_backend_objects(stack: Stack, dialect: IngressController, facts: Fac
 def _needing(stack: Stack, dialect: IngressController) -> Iterator[str]:
     """Namespaces whose Ingresses have a ``/`` entry for it: an Ingress reaches Services of its own namespace only."""
     if dialect.not_found_per_host():
-        for name, app in stack.apps.items():
-            if app.default_backend is None and not all(rules.answers_every_path for rules in app.hosts.values()):
+        for name in stack.apps:
+            rests = (rest_of(dialect, stack, name, site) for site in sites_of(stack, name))
+            if any(rest is not None and rest.backend is PAGE_BACKEND for rest in rests):
                 yield stack.namespace_of(name)
 
 

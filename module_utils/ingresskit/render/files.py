@@ -37,6 +37,9 @@ def tls_sources(stack: Stack) -> Iterator[tuple[str, TlsSource]]:
         for host, rules in app.hosts.items():
             if rules.tls is not None:
                 yield f'{stack.at(name)}.hosts."{host}".tls', rules.tls
+    for host, owned in stack.ingress_hosts.items():
+        if owned.tls is not None:
+            yield f'ingress_hosts."{host}".tls', owned.tls
 
 
 def text_of(name: str, facts: Facts) -> str:
