@@ -32,6 +32,9 @@ RESTRICTED_CONTAINER = {
     "capabilities": {"drop": ["ALL"]},
 }
 
+# annotation of a workload that has to have rolled out before the run sends Ingresses: they need what it reads at start
+BEFORE_ROUTES = "ingresskit.io/ready-before-routes"
+
 OUR_NAMESPACES_NEVER = frozenset({"default", "kube-system", "kube-public", "kube-node-lease"})
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import getpass
 import itertools
 import platform
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 
@@ -20,7 +20,7 @@ from .engine.prune import prune, spare
 from .engine.snapshot import complete, observe
 from .engine.wait import wait
 from .errors import IngresskitError, ReleaseError
-from .manifests import Object
+from .manifests import BEFORE_ROUTES, Object
 from .model.stack import Stack
 from .observe import AUTHORITY, with_certificates_in_place
 from .report.progress import Pace, applied, waiting
@@ -149,21 +149,30 @@ class Transaction:
             timeout=timeout,
             progress=self._applied(),
             guard=self._guard,
+            before_routes=self._before_routes,
         )
         raise_errors(self._changes)
+        self._wait(draft.objects, addressed=draft.note.addressed)
+        self._changes = prune(self.api, self._changes, diff=self.settings.diff, guard=self._guard)
+        raise_errors(self._changes)
+
+    def _before_routes(self, sent: Iterable[Change]) -> None:
+        """Waits for what has to know a route's configuration before the route comes."""
+        written = [change.desired for change in sent if change.done and change.desired]
+        self._wait([obj for obj in written if BEFORE_ROUTES in (obj["metadata"].get("annotations") or {})])
+
+    def _wait(self, objects: Sequence[Object], *, addressed: bool = False) -> None:
+        timeout, pace = self.stack.cluster.timeout, Pace(self.settings.say)
         self.api.renew(timeout)
-        pace = Pace(self.settings.say)
         wait(
             self.api,
-            draft.objects,
+            objects,
             self.owner,
             timeout=timeout,
-            ingress_needs_address=draft.note.addressed,
+            ingress_needs_address=addressed,
             progress=lambda missing, total: pace.tell(waiting(missing, total)),
         )
         self.api.renew(timeout)  # the wait may have taken all of it
-        self._changes = prune(self.api, self._changes, diff=self.settings.diff, guard=self._guard)
-        raise_errors(self._changes)
 
     def _applied(self) -> Callable[[Change], None]:
         """Tells of a large stack how many objects were sent."""

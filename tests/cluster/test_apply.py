@@ -34,6 +34,7 @@ from tests.cluster.test_engine import (
 )
 
 APPS = "apps/v1"
+NETWORK = "networking.k8s.io/v1"
 LAST_APPLIED = "kubectl.kubernetes.io/last-applied-configuration"
 
 
@@ -583,3 +584,44 @@ def test_a_field_given_to_another_manager_is_no_conflict(inside):
     stack.run([stack.here(), config_map("page", stack.namespace, text="ours")])
     assert stack.get("ConfigMap", "page")["data"] == {"text": "ours", "title": "theirs"}
     assert not stack.run().changed
+
+
+# --- routes come last, and new ones before changed ones --------------------------------------------------------------
+
+
+def versions(stack, *names):
+    return [int(stack.get("Ingress", name, NETWORK)["metadata"]["resourceVersion"]) for name in names]
+
+
+def test_a_path_that_moves_to_another_ingress_is_never_nowhere(inside):
+    stack = inside
+    old = ingress("aaa", stack.namespace, "old.example")
+    stack.run([stack.here(), old])
+    stack.run(
+        [
+            stack.here(),
+            ingress("aaa", stack.namespace, "changed.example"),
+            ingress("zzz", stack.namespace, "old.example"),
+        ]
+    )
+    changed, new = versions(stack, "aaa", "zzz")
+    assert new < changed, "the new one was there before the old one let go"
+
+
+def test_ingresses_wait_for_what_has_to_be_ready_before_them(inside):
+    stack = inside
+    stack.run([stack.here(), deployment("proxy", stack.namespace)], wait_for=60)
+    seen = []
+
+    def look(sent):
+        seen.append({change.ref.kind for change in sent})
+        assert stack.get("Ingress", "route", NETWORK) is None
+
+    wanted = [stack.here(), deployment("proxy", stack.namespace, env=[{"name": "A", "value": "B"}])]
+    stack.run([*wanted, ingress("route", stack.namespace, "a.example")], before_routes=look)
+    assert seen == [{"Deployment"}]
+    stack.run(
+        [stack.here(), *wanted[1:], ingress("route", stack.namespace, "b.example")],
+        before_routes=seen.append,
+    )
+    assert seen[1:] == [[]], "once, where an Ingress changes and nothing before it"

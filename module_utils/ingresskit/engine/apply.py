@@ -14,7 +14,7 @@ from ..state.release import Release
 from .changes import Change, ChangeSet
 from .parallel import stream
 from .sender import Sender
-from .stages import stage
+from .stages import LAST, stage
 from .until import established
 
 if TYPE_CHECKING:
@@ -54,6 +54,7 @@ def apply(
     timeout: float = 300,
     progress: Callable[[Change], None] | None = None,
     guard: Callable[[], None] | None = None,
+    before_routes: Callable[[list[Change]], None] | None = None,
 ) -> ChangeSet:
     """Creates and configures; deletions are left to ``prune``. Returns the change set with outcomes.
 
@@ -61,13 +62,18 @@ def apply(
     (their changes stay ``done=False``); call ``raise_errors`` after having saved the record.
     ``record``: the release before, which tells drift from conflict. ``timeout``: for CRDs to be established and
     terminating namesakes to go. ``progress`` is called with every outcome, ``guard`` before every
-    stage: what it raises ends the run."""
+    stage, ``before_routes`` with all outcomes before the first Ingress: what they raise ends the run.
+
+    Ingresses that are new are sent before any other changes: a path that moves from one to another is never nowhere."""
     changes.raise_conflicts()
     sender = Sender(api, record, diff=diff, force_conflicts=force_conflicts, recreate=recreate, timeout=timeout)
     outcomes: dict[Ref, Change] = {}
-    for _, group in groupby(changes.of("created", "configured"), key=lambda change: stage(change.ref)):
+    for (number, _), group in groupby(sorted(changes.of("created", "configured"), key=_turn), key=_turn):
         if guard:
             guard()
+        if before_routes and number == LAST:
+            before_routes(list(outcomes.values()))
+            before_routes = None
         sent = []
         for outcome in stream(sender.send, group, workers):
             sent.append(outcome)
@@ -77,6 +83,12 @@ def apply(
         if any(change.error for change in outcomes.values()):
             break
     return changes.replaced(outcomes)
+
+
+def _turn(change: Change) -> tuple[int, bool]:
+    """The stage, and in that of the Ingresses whether it is there already."""
+    number = stage(change.ref)
+    return number, number == LAST and change.action == "configured"
 
 
 def raise_errors(changes: ChangeSet) -> None:
