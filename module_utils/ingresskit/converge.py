@@ -107,7 +107,7 @@ def check(inventory: Mapping[str, Any], base_dir: Path, *, cluster: bool) -> lis
     subject = whole(load(inventory, base_dir))
     facts = _local(subject, base_dir)
     if cluster:
-        facts = existing_secrets(connect_to(subject.stack), subject.certificates, facts)
+        facts = existing_secrets(connect_to(subject.stack), subject.certificates, subject.stack, facts)
     return subject.check(facts)
 
 
@@ -300,7 +300,7 @@ class _Run:
         seen = observe(self.api, self.owner, record)
         uses = self.subject.certificates
         rehearsal = self.settings.check and bool(self.owner.part)
-        facts = replace(existing_secrets(self.api, uses, self.prepared.facts), rehearsal=rehearsal)
+        facts = replace(existing_secrets(self.api, uses, self.stack, self.prepared.facts), rehearsal=rehearsal)
         if facts != self.prepared.facts:  # the cluster has told more than was known when they were checked
             self.findings = self.subject.check(facts)
             preflight.raise_findings(self.findings)

@@ -30,6 +30,7 @@ class ExistingSecret:
     type: str
     certificate: str | None
     has_key: bool
+    keys: tuple[str, ...] = ()  # of its data
 
 
 @dataclass(frozen=True)
@@ -49,5 +50,5 @@ class Facts:
     unreadable: Mapping[str, str] = field(default_factory=dict)  # path: why
     htpasswd: Mapping[tuple[str, str], str] = field(
         default_factory=dict, repr=False
-    )  # (namespace, Secret) of ``basic_auth.secret``: its users and hashes, where a controller cannot read it itself
+    )  # (namespace, Secret) of ``basic_auth.secret``: its lines of user:hash, for a controller that cannot read it
     rehearsal: bool = False  # check mode of one task: what is missing may be what a task before it would have made

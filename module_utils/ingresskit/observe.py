@@ -15,6 +15,7 @@ from .errors import ClusterError, ConflictError, Problem
 from .facts import ExistingSecret, Facts, KeyPair, KnownCertificate
 from .model.certificates import CertificateUse
 from .model.duplicates import duplicate_keys
+from .preflight.passwords import HTPASSWD_KEYS, password_places
 from .render.secrets import INPUTS, NOT_AFTER, to_issue
 from .state.release import UNKNOWN, content_of
 
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from .api.client import Api
     from .engine.ownership import Owner
     from .engine.snapshot import Snapshot
+    from .model.stack import Stack
     from .state.release import Release
     from .state.store import Past
 
@@ -59,11 +61,18 @@ def inventory_problems(base_dir: Path) -> list[Problem]:
     return found
 
 
-def existing_secrets(api: Api, uses: Iterable[CertificateUse], facts: Facts) -> Facts:
-    """The facts with every Secret that the inventory refers to: its certificate, never its key."""
+def existing_secrets(api: Api, uses: Iterable[CertificateUse], stack: Stack, facts: Facts) -> Facts:
+    """The facts with every Secret that the inventory refers to: its certificate, never its key; users and hashes."""
     places = {(use.namespace, use.secret) for use in uses if use.source.kind in ("secret", "issuer")}
-    found = {place: _existing(api.get(_secret_ref(*place))) for place in sorted(places)}
-    return replace(facts, secrets=found)
+    passwords = password_places(stack)
+    live = {place: api.get(_secret_ref(*place)) for place in sorted(places | passwords.keys())}
+    htpasswd = {place: text for place in passwords if (text := _htpasswd(live[place])) is not None}
+    return replace(facts, secrets={place: _existing(secret) for place, secret in live.items()}, htpasswd=htpasswd)
+
+
+def _htpasswd(secret: dict[str, Any] | None) -> str | None:
+    data = (secret or {}).get("data") or {}
+    return next((_text(secret, key) for key in HTPASSWD_KEYS if secret and key in data), None)
 
 
 def certificate_facts(
@@ -193,7 +202,7 @@ def _existing(secret: dict[str, Any] | None) -> ExistingSecret | None:
         return None
     data = secret.get("data") or {}
     certificate = _text(secret, "tls.crt") if data.get("tls.crt") else None
-    return ExistingSecret(secret.get("type", ""), certificate, bool(data.get("tls.key")))
+    return ExistingSecret(secret.get("type", ""), certificate, bool(data.get("tls.key")), tuple(sorted(data)))
 
 
 def _text(secret: dict[str, Any], key: str) -> str:

@@ -59,7 +59,7 @@ def ask(
     from .probe.tls import days_left
 
     stack, dialect = prepared.stack, prepared.dialect
-    facts = existing_secrets(api, prepared.subject.certificates, prepared.facts)
+    facts = existing_secrets(api, prepared.subject.certificates, stack, prepared.facts)
     ca = trusted(stack, dialect, facts, record.extras.get(AUTHORITY) if record else None)
     expose, namespace = stack.controller.exposes[0], dialect.namespace(stack.controller)
     service = dialect.service_name(stack.controller)

@@ -132,19 +132,25 @@ def test_existing_secrets_are_read_without_their_keys():
         "d": {"tls": {"secret": "gone"}, "hosts": {"d.example": "x:80"}},
         "e": {"tls": {"issuer": "i"}, "hosts": {"e.example": "x:80"}},
         "f": {"tls": {"self_signed": True}, "hosts": {"f.example": "x:80"}},
+        "g": {"options": {"basic_auth": {"secret": "users"}}, "hosts": {"g.example": "x:80"}},
     }
     stack = model.load({"ingress_apps": apps})
     api = ApiDouble(
-        good=secret("CERT", "canary"), opaque=secret("CERT", "canary", "Opaque"), empty={"type": "kubernetes.io/tls"}
+        good=secret("CERT", "canary"),
+        opaque=secret("CERT", "canary", "Opaque"),
+        empty={"type": "kubernetes.io/tls"},
+        users={"type": "Opaque", "data": {"auth": base64.b64encode(b"tea:canary").decode()}},
     )
-    facts = observe.existing_secrets(api, uses_of(stack, controller_for(stack.controller)), Facts(now=NOW))
+    facts = observe.existing_secrets(api, uses_of(stack, controller_for(stack.controller)), stack, Facts(now=NOW))
     assert facts.secrets == {
-        ("a", "good"): ExistingSecret("kubernetes.io/tls", "CERT", True),
-        ("b", "opaque"): ExistingSecret("Opaque", "CERT", True),
+        ("a", "good"): ExistingSecret("kubernetes.io/tls", "CERT", True, ("tls.crt", "tls.key")),
+        ("b", "opaque"): ExistingSecret("Opaque", "CERT", True, ("tls.crt", "tls.key")),
         ("c", "empty"): ExistingSecret("kubernetes.io/tls", None, False),
         ("d", "gone"): None,
         ("e", "e-tls"): None,
+        ("g", "users"): ExistingSecret("Opaque", None, False, ("auth",)),
     }
+    assert facts.htpasswd == {("g", "users"): "tea:canary"}
     assert facts.now == NOW and "canary" not in repr(facts)
 
 

@@ -564,7 +564,11 @@ def test_an_unsteady_route_is_called_so():
 
 
 def test_a_server_that_comes_up_late():
-    port = free_port()
+    port, refused = free_port(), threading.Event()
+
+    def hear(unproven):
+        if any("refused" in why for _, why in unproven):
+            refused.set()
 
     class Late(Web):
         async def start(self):
@@ -574,11 +578,13 @@ def test_a_server_that_comes_up_late():
             return self
 
         async def later(self):
-            await asyncio.sleep(0.3)
+            await asyncio.to_thread(refused.wait, 10)
             await web.TCPSite(self.runner, "127.0.0.1", port).start()
 
     with server(Late(echo()).start):
-        (result,) = ask(port, probe(scheme="http", backend="cafe/tea-svc"), wait=5)
+        wanted, target = probe(scheme="http", backend="cafe/tea-svc"), Target("127.0.0.1", port, port)
+        (result,) = run([wanted], target, ca_pem=None, timeout=10, wait=20, progress=hear)
+    assert refused.is_set()
     assert result.ok
     assert result.attempts >= 3
 

@@ -34,6 +34,8 @@ class IngressController(ABC):
     https_port: ClassVar[int]
     redirect_codes: ClassVar[tuple[int, ...]]  # the first is what it answers unless told otherwise
     options: ClassVar[frozenset[str]]  # those of the contract that it can do
+    # type (None: any) of a Secret with passwords, and the keys it may have them under
+    password_secret: ClassVar[tuple[str | None, tuple[str, ...]]]
     prefix_by_element: ClassVar[bool]  # False: Prefix is a prefix of the text, against the Ingress API
 
     def namespace(self, controller: Controller) -> str:

@@ -57,6 +57,7 @@ class Nginx(IngressController):
     https_port = 443
     redirect_codes = (301, 302, 307, 308)
     options = frozenset({"ssl_redirect"})
+    password_secret = ("nginx.org/htpasswd", ("htpasswd",))
     prefix_by_element = False
 
     def implied_default_tls(self, controller: Controller) -> TlsSource | None:

@@ -47,6 +47,7 @@ class Traefik(IngressController):
     https_port = 8443
     redirect_codes = (301, 302)
     options = frozenset({"ssl_redirect"})
+    password_secret = (None, ("htpasswd", "auth", "users"))
     prefix_by_element = True
     cluster_rules: ClassVar[list[Object]] = CLUSTER_RULES
 

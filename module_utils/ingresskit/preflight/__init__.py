@@ -16,6 +16,7 @@ from .effect import check_effect
 from .exposure import check_exposure
 from .finding import Finding
 from .objects import check_objects
+from .passwords import check_passwords
 from .routes import check_routes
 from .unsupported import check_supported
 
@@ -30,6 +31,7 @@ def check(stack: Stack, dialect: IngressController, facts: Facts) -> list[Findin
         *check_exposure(stack, dialect),
         *check_effect(stack),
         *check_objects(stack),
+        *check_passwords(stack, dialect, facts),
         *check_certificates(_there(stack, uses_of(stack, dialect), facts), file_names(stack), facts),
     ]
     return sorted(findings, key=lambda finding: finding.level != "error")
