@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from module_utils.ingresskit.oracle.types import Answer, Expected, TlsInfo
+from module_utils.ingresskit.oracle.types import Answer, Echoed, Expected, Header, TlsInfo
 from module_utils.ingresskit.probe.judge import Failure, judge
 from module_utils.ingresskit.probe.words import describe, own_page, printable
 
@@ -16,6 +16,10 @@ NGINX_404 = (
 TEA = Answer(200, backend="cafe/tea-svc", pod="tea-1", body="{}")
 REDIRECT = Answer(301, headers=(("Location", "https://cafe.example.com:443/tea"),))
 TRUSTED, STRANGER = TlsInfo(verified=True), TlsInfo(verified=False, error="certificate is for x, not y")
+HSTS = Header("Strict-Transport-Security", ("max-age=5", "includeSubDomains"))
+STRICT = Answer(200, headers=(("strict-transport-security", "max-age=5; includesubdomains; preload"),))
+SET = Answer(200, headers=(("Set-Cookie", "a=b; Path=/"), ("Set-Cookie", "TEAPOT=123; HttpOnly")))
+ECHOED = Answer(200, backend="cafe/tea-svc", asked=Echoed("/green/", (("X-Team", "tea"),)))
 ALERT = Failure("tls-alert", "TLS handshake refused by 127.0.0.1:30443: alert unrecognized_name")
 
 PASS = [
@@ -30,6 +34,12 @@ PASS = [
     (Expected(tls="verified"), Answer(200, tls=TRUSTED)),
     (Expected(tls="any"), Answer(200, tls=STRANGER)),
     (Expected(tls="rejected"), ALERT),
+    (Expected(backend="cafe/new", others=("cafe/tea-svc",), identity="echo"), TEA),
+    (Expected(backend="cafe/new", turned_away=(403, 429)), Answer(429)),
+    (Expected(headers=(HSTS, Header("X-Powered-By", None))), STRICT),
+    (Expected(headers=(Header("Set-Cookie", ("TEAPOT=*",)), Header("set-cookie", ()))), SET),
+    (Expected(path="/green", passed=(("x-team", "tea"), ("X-No", None))), ECHOED),
+    (Expected(path="/x", passed=(("X-No", "y"),)), Answer(200)),  # who does not say what it was asked
 ]
 
 GOT_TEA, GOT_REDIRECT = "got 200 from cafe/tea-svc (pod tea-1)", "got Location https://cafe.example.com:443/tea"
@@ -57,6 +67,33 @@ FAIL = [
         Answer(404, body=NGINX_404),
         'expected a body with "Sorry", got 404 (nginx\'s own page)',
     ),
+    (Expected(backend="a/x", others=("a/y",)), TEA, f"expected backend a/x or a/y, {GOT_TEA}"),
+    (Expected(status=(200,), turned_away=(429,)), Answer(403), "expected 200, got 403 with an empty body"),
+    (
+        Expected(headers=(HSTS,)),
+        Answer(200, headers=(("Strict-Transport-Security", "max-age=50"),)),
+        "expected Strict-Transport-Security with max-age=5; includeSubDomains, got max-age=50",
+    ),
+    (
+        Expected(headers=(HSTS,)),
+        TEA,
+        "expected Strict-Transport-Security with max-age=5; includeSubDomains, got no Strict-Transport-Security",
+    ),
+    (Expected(headers=(Header("X-A", ()),)), TEA, "expected X-A, got no X-A"),
+    (
+        Expected(headers=(Header("Set-Cookie", None),)),
+        SET,
+        "expected no Set-Cookie, got a=b; Path=/, TEAPOT=123; HttpOnly",
+    ),
+    (
+        Expected(headers=(Header("Set-Cookie", ("POT=*",)),)),
+        SET,
+        "expected Set-Cookie with POT=*, got a=b; Path=/, TEAPOT=123; HttpOnly",
+    ),
+    (Expected(path="/tea/green"), ECHOED, "expected the backend to be asked for /tea/green, it was for /green/"),
+    (Expected(passed=(("X-Team", "x"),)), ECHOED, "expected the backend to be asked with X-Team: x, it was with tea"),
+    (Expected(passed=(("X-Team", None),)), ECHOED, "expected the backend to be asked without X-Team, it was with tea"),
+    (Expected(passed=(("X-No", "y"),)), ECHOED, "expected the backend to be asked with X-No: y, it was without"),
     (Expected(tls="verified"), Answer(200), "TLS: the answer came without TLS"),
     (Expected(tls="verified"), Answer(200, tls=STRANGER), "TLS: certificate is for x, not y"),
     (

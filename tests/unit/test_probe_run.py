@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import base64
 import ipaddress
 import json
 import socket
@@ -20,11 +21,12 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
 from module_utils.ingresskit.errors import IngresskitError
-from module_utils.ingresskit.oracle.types import Expected, Probe, Request, Target
+from module_utils.ingresskit.oracle.types import Expected, Probe, Request, SmokeReport, Target
 from module_utils.ingresskit.probe import days_left, run
 from module_utils.ingresskit.probe.run import NOT_ASKED
 from module_utils.ingresskit.probe.tls import covers
 from module_utils.ingresskit.probe.wire import BODY_LIMIT, echo_identity, host_header
+from module_utils.ingresskit.report import render_table, result_of
 
 NOW = datetime.now(UTC)
 HOST = "cafe.example.com"
@@ -216,6 +218,65 @@ def test_the_path_goes_on_the_wire_as_it_is(path):
 @pytest.mark.parametrize(("port", "host"), [(80, "x"), (443, "x:443"), (30080, "x:30080")])
 def test_the_host_header_has_the_port_unless_it_is_the_default(port, host):
     assert host_header(Request("http", "x", "/"), port) == host
+
+
+WORD = "earl-grey-at-five"
+TOKEN = base64.b64encode(f"waiter:{WORD}".encode()).decode()
+
+
+def guarded(heard):
+    async def handler(request):
+        heard.append(request.headers.get("Authorization"))
+        if heard[-1] != f"Basic {TOKEN}":
+            return web.Response(status=401, headers={"WWW-Authenticate": "Basic"})
+        said = {"pod": "tea-1", "service": "tea-svc", "namespace": "cafe", "method": "GET", "path": "/tea"}
+        headers = {"X-Said": heard[-1], "X-Word": WORD}
+        return web.json_response(said | {"headers": dict(request.headers), "word": WORD}, headers=headers)
+
+    return handler
+
+
+def locked(login):
+    return Probe(Request("https", HOST, "/tea", login=login), Expected((200,), tls="verified"), "key")
+
+
+def test_a_login_goes_on_the_wire_and_nowhere_else(ca, tmp_path):
+    heard = []
+    with server(Web(guarded(heard), ca.context(HOST)).start) as served:
+        results = ask(served.port, locked(("waiter", WORD)), locked(("waiter", "no")), locked(None), ca_pem=ca.pem)
+    assert [each.ok for each in results] == [True, False, False]
+    assert len({*heard} - {None}) == 2
+    report = SmokeReport("edge", Target("127.0.0.1", 1, 2), tuple(results))
+    told = repr(results) + json.dumps(result_of(report, ca.pem, tmp_path), default=str) + render_table(report)
+    told += "".join(file.read_text() for file in tmp_path.glob("*.*"))
+    for secret in (WORD, TOKEN):
+        assert secret not in told
+    assert "(as waiter)" in told
+
+
+def test_a_stranger_gets_no_login(ca):
+    heard = []
+    with server(Web(guarded(heard), ca.context("other.example")).start) as served:
+        (result,) = ask(served.port, locked(("waiter", WORD)), ca_pem=ca.pem)
+    assert not result.ok
+    assert heard == [None]
+
+
+def test_a_body_is_only_sent_where_it_is_wanted():
+    async def limited(reader, writer):
+        head = await reader.readuntil(b"\r\n\r\n")
+        assert b"Content-Length: 5000\r\n" in head and b"Expect: 100-continue" in head
+        writer.write(b"HTTP/1.1 413 Too Large\r\nContent-Length: 0\r\n\r\n")
+
+    async def unlimited(request):
+        request.transport.write(b"HTTP/1.1 100 Continue\r\n\r\n")
+        return web.Response(status=200, text=str(len(await request.read())))
+
+    large = Probe(Request("http", HOST, "/", body_size=5000), Expected((413,)), "key")
+    with server(Raw(limited).start) as served:
+        assert ask(served.port, large)[0].ok
+    with server(Web(unlimited).start) as served:
+        assert ask(served.port, large)[0].answer.body == "5000"
 
 
 def test_redirects_are_not_followed_and_cookies_not_kept():

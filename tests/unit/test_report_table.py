@@ -11,6 +11,7 @@ import pytest
 from module_utils.ingresskit.oracle.types import (
     Answer,
     Expected,
+    Header,
     Probe,
     ProbeResult,
     Request,
@@ -209,6 +210,9 @@ def test_the_summary(report, line):
         (Expected((404,), body_contains=PAGE), "404 page"),
         (Expected(body_contains="Welcome"), '200 "Welcome"'),
         (Expected(tls="rejected"), "handshake refused"),
+        (Expected((200,), "a/b", path="/green", headers=(Header("Set-Cookie", ()),)), "a/b at /green, Set-Cookie"),
+        (Expected((200,), "a/b", others=("a/c",), turned_away=(403, 429)), "a/b or a/c, or 403/429"),
+        (Expected((401,), headers=(Header("WWW-Authenticate", ()),)), "401"),
     ],
 )
 def test_what_was_promised_in_few_words(expected, words):
@@ -295,6 +299,8 @@ def sent(**request):
             sent(headers=(("X-Canary", "it's"), ("Authorization", "Basic secret"))),
             f"""curl {CA} {TO} --header 'X-Canary: it'"'"'s' --header 'Authorization: ***' https://{HOST}:30443/tea""",
         ),
+        (sent(login=("waiter", "secret")), f"curl {CA} {TO} --user waiter https://{HOST}:30443/tea"),
+        (with_results(asked("/a", login=("waiter", "secret")), asked()), FIRST),
         (at("10.0.0.1", 80, None), None),
         (with_results(redirect("/tea"), UNKNOWN_HTTP), None),
         (with_results(), None),

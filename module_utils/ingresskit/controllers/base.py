@@ -10,7 +10,7 @@ from ..facts import Facts
 from ..images import ImageRef
 from ..manifests import Object
 from ..model.controller import Controller, Expose
-from ..model.options import Options
+from ..model.options import Hsts, Options
 from ..model.routes import Entry, Site
 from ..model.stack import Stack
 from ..model.tls import TlsSource
@@ -124,6 +124,11 @@ class IngressController(ABC):
         """What HTTP answers where TLS is set and the redirect is on."""
         asked = options.ssl_redirect.code if options.ssl_redirect else None
         return asked or self.redirect_codes[0]
+
+    def hsts_words(self, hsts: Hsts) -> tuple[str, ...]:
+        """The directives of Strict-Transport-Security that it answers with."""
+        also = {"includeSubDomains": hsts.include_subdomains, "preload": hsts.preload}
+        return (f"max-age={hsts.max_age}", *(name for name, wanted in also.items() if wanted))
 
     def ingress_gets_address(self, expose: Expose) -> bool:
         """True where the controller sets an Ingress's ``status.loadBalancer``: only behind a LoadBalancer."""

@@ -12,7 +12,7 @@ from ..images import NGINX
 from ..manifests import RESTRICTED_CONTAINER, Object, content_hash, manifest, present
 from ..model.certificates import DEFAULT_SECRET
 from ..model.controller import Controller
-from ..model.options import Options
+from ..model.options import Hsts, Options
 from ..model.routes import Entry, Site
 from ..model.stack import Stack
 from ..model.tls import TlsSource
@@ -147,6 +147,10 @@ class Nginx(IngressController):
         if entry.host == "*":  # the default server, whose certificate it takes: HTTP must not be redirected for that
             return Treatment(HOSTLESS)
         return Treatment(_redirect(entry.options, tls=site.tls))
+
+    def hsts_words(self, hsts: Hsts) -> tuple[str, ...]:
+        """It adds ``preload`` always: observed on 5.5.4."""
+        return (*super().hsts_words(hsts.model_copy(update={"preload": False})), "preload")
 
     def catch_all_annotations(self) -> dict[str, str]:
         return HOSTLESS

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import hashlib
-import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import replace
 
 from ..controllers import IngressController
 from ..controllers.base import wants_redirect
 from ..model.routes import Entry, Site
 from ..model.stack import ExtraProbe, Stack
-from .matching import match
+from .entries import Asked, entry_probes, path_to_ask
+from .matching import is_regex, match
 from .types import Expected, Probe, Request, Scheme, Tls
 
 UNKNOWN_PATH = "/ingresskit-smoke-no-such-path"
@@ -48,9 +48,12 @@ class _World:
         self.echoes = echo_services(stack)
         self.tls_hosts = {host for host, site in stack.sites.items() if site.tls}
 
+    def names_itself(self, app_name: str, service: str) -> bool:
+        return f"{self.stack.namespace_of(app_name)}/{service}" in self.echoes
+
     def backend(self, app_name: str, service: str) -> Expected:
         backend = f"{self.stack.namespace_of(app_name)}/{service}"
-        if backend in self.echoes:
+        if self.names_itself(app_name, service):
             return Expected(status=(200,), backend=backend, identity="echo")
         return Expected(backend=backend)
 
@@ -93,25 +96,35 @@ class _Site:
         self.name = host_to_ask(site.host)
 
     def probes(self) -> Iterator[Probe]:
-        tls: Tls = "verified" if self.site.tls else "none"
-        for entry in self.site.entries:
-            expected = self.world.backend(entry.app, entry.backend.service)
+        entries = self.site.entries
+        for entry in entries:
             if entry.at.endswith(".default_backend"):
-                yield Probe(Request("http", UNKNOWN_HOST, "/"), expected, entry.at)
+                backend = self.world.backend(entry.app, entry.backend.service)
+                yield Probe(Request("http", UNKNOWN_HOST, "/"), backend, entry.at)
                 continue
-            request = Request("https" if self.site.tls else "http", self.name, path_to_ask(entry, self.site.entries))
-            yield Probe(request, replace(expected, tls=tls), entry.at)
-            if wants_redirect(entry.options, tls=self.site.tls):
-                yield self._redirect(request, self.world.dialect.redirect_code(entry.options), entry.at)
-            elif self.site.tls:
-                yield Probe(replace(request, scheme="http"), expected, entry.at)
-        if self.site.entries:
-            yield from self._unknown_path(tls)
+            echo = self.world.names_itself(entry.app, entry.backend.service)
+            path = path_to_ask(entry, entries, echo=echo, by_element=self.world.dialect.prefix_by_element)
+            if path is not None:
+                yield from entry_probes(self._asked(entry, path))
+        yield from self._not_the_looser_hosts()
+        if entries and not any(entry.options.ssl_passthrough for entry in entries):
+            yield from self._unknown_path("verified" if self.site.tls else "none")
 
-    def _redirect(self, request: Request, code: int, source: str) -> Probe:
-        location = rf"https://{re.escape(request.host)}(:\d+)?{re.escape(request.path)}"
-        expected = Expected(status=(code,), location=location)
-        return Probe(replace(request, scheme="http"), expected, source, kind="redirect")
+    def _asked(self, entry: Entry, path: str) -> Asked:
+        request = Request("https" if self.site.tls else "http", self.name, path)
+        return Asked(entry, self.site, request, self.world.backend, self.world.dialect)
+
+    def _not_the_looser_hosts(self) -> Iterator[Probe]:
+        """A path of a looser host that is longer than the entry which has it here: the nearer host goes first."""
+        host, by_element = self.site.host, self.world.dialect.prefix_by_element
+        looser = [self.world.stack.sites.get(name) for name in (wildcard_of(host), "*") if name != host]
+        theirs = [entry for site in looser if site for entry in site.entries if not is_regex(entry)]
+        for their in sorted(theirs, key=lambda entry: -len(entry.path)):
+            entry = match(self.site.entries, their.path, by_element=by_element)
+            if entry is not None and len(entry.path) < len(their.path):
+                if self.world.names_itself(entry.app, entry.backend.service):  # others need not have such a path
+                    yield next(entry_probes(self._asked(entry, their.path)))
+                return
 
     def _unknown_path(self, tls: Tls) -> Iterator[Probe]:
         world, site = self.world, self.site
@@ -134,13 +147,6 @@ def host_to_ask(host: str) -> str:
     if host == "*":
         return ANY_HOST
     return host.replace("*", "ingresskit-smoke", 1)
-
-
-def path_to_ask(entry: Entry, entries: Sequence[Entry]) -> str:
-    """The path itself; one below it for a Prefix whose own path belongs to an Exact entry."""
-    path = entry.path
-    shadowed = entry.type != "Exact" and any(other.path == path and other.type == "Exact" for other in entries)
-    return f"{path.rstrip('/')}/ingresskit-smoke" if shadowed else path
 
 
 def not_found(stack: Stack, page: str | None) -> Expected:

@@ -8,6 +8,7 @@ from typing import Literal
 
 Scheme = Literal["http", "https"]
 Tls = Literal["verified", "any", "rejected", "none"]
+Kind = Literal["route", "redirect", "login", "canary", "body-size", "unknown-path", "unknown-host", "extra"]
 
 
 @dataclass(frozen=True)
@@ -19,6 +20,17 @@ class Request:
     path: str
     method: str = "GET"
     headers: tuple[tuple[str, str], ...] = ()
+    login: tuple[str, str] | None = field(default=None, repr=False)  # user and password: for the wire alone
+    body_size: int = 0  # bytes of no meaning that it carries
+
+
+@dataclass(frozen=True)
+class Header:
+    """A header of the answer. ``words``: parts that it must have, in any case and order, ``x*`` for one that begins so;
+    none for a header that must only be there. None: it must not be there."""
+
+    name: str
+    words: tuple[str, ...] | None
 
 
 @dataclass(frozen=True)
@@ -31,6 +43,11 @@ class Expected:
     location: str | None = None  # regular expression the whole Location header matches
     body_contains: str | None = None
     tls: Tls = "none"  # verified: chain and name hold against the CA; rejected: the handshake must fail
+    others: tuple[str, ...] = ()  # backends that may answer as well
+    headers: tuple[Header, ...] = ()
+    path: str | None = None  # that the echo backend was asked for
+    passed: tuple[tuple[str, str | None], ...] = ()  # request headers as the echo backend got them; None: not at all
+    turned_away: tuple[int, ...] = ()  # statuses that may meet this client instead: nothing else counts then
 
 
 @dataclass(frozen=True)
@@ -40,7 +57,7 @@ class Probe:
     request: Request
     expected: Expected
     source: str
-    kind: Literal["route", "redirect", "unknown-path", "unknown-host", "extra"] = "route"
+    kind: Kind = "route"
 
 
 @dataclass(frozen=True)
@@ -58,6 +75,14 @@ class TlsInfo:
 
 
 @dataclass(frozen=True)
+class Echoed:
+    """What the echo backend says it was asked; credentials are left out."""
+
+    path: str
+    headers: tuple[tuple[str, str], ...]
+
+
+@dataclass(frozen=True)
 class Answer:
     """What came back. ``backend`` is "namespace/service" where the body is the echo backend's JSON, else None."""
 
@@ -67,6 +92,7 @@ class Answer:
     backend: str | None = None
     pod: str | None = None
     tls: TlsInfo | None = None
+    asked: Echoed | None = field(default=None, repr=False)  # where ``backend`` is set
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass
 from typing import Literal
 
-from ..oracle.types import Answer, Expected, TlsInfo
+from ..oracle.types import Answer, Expected, Header, TlsInfo
 from .words import describe, header, printable, quote
 
 # What a controller answers when it has no route or no live backend: never a proof that a backend is reached.
@@ -51,15 +51,23 @@ def _tls_fault(expected: Expected, tls: TlsInfo | None) -> str:
 
 def _answer_fault(expected: Expected, answer: Answer) -> str:
     """The first promise that is broken; what follows from it would only be noise."""
+    if answer.status in expected.turned_away:
+        return ""
     came = describe(answer)
-    wanted = f"backend {expected.backend}" if expected.backend else "an answer of a backend"
+    backends = [each for each in (expected.backend, *expected.others) if each]
+    wanted = f"backend {' or '.join(backends)}" if backends else "an answer of a backend"
     if expected.status and answer.status not in expected.status:
         return f"expected {' or '.join(map(str, expected.status))}, got {came}"
     if not expected.status and answer.status in NOT_A_BACKEND:
         return f"expected {wanted}, got {came}"
-    if expected.backend and answer.backend != expected.backend and (answer.backend or expected.identity == "echo"):
+    if backends and answer.backend not in backends and (answer.backend or expected.identity == "echo"):
         return f"expected {wanted}, got {came}"
-    return _location_fault(expected, answer) or _body_fault(expected, came, answer)
+    return (
+        _location_fault(expected, answer)
+        or _body_fault(expected, came, answer)
+        or next(filter(None, (_header_fault(each, answer) for each in expected.headers)), "")
+        or _echo_fault(expected, answer)
+    )
 
 
 def _location_fault(expected: Expected, answer: Answer) -> str:
@@ -74,3 +82,34 @@ def _body_fault(expected: Expected, came: str, answer: Answer) -> str:
     if expected.body_contains is None or expected.body_contains in answer.body:
         return ""
     return f'expected a body with "{quote(expected.body_contains)}", got {came}'
+
+
+def _header_fault(promised: Header, answer: Answer) -> str:
+    values = [value for name, value in answer.headers if name.lower() == promised.name.lower()]
+    if promised.words is None:
+        return f"expected no {promised.name}, got {printable(', '.join(values), 200)}" if values else ""
+    came = {part.strip().lower() for value in values for part in re.split("[,;]", value)}
+    missing = [word for word in promised.words if not _among(word.lower(), came)]
+    if values and not missing:
+        return ""
+    wanted = f"{promised.name} with {'; '.join(missing)}" if missing else promised.name
+    return f"expected {wanted}, got {printable(', '.join(values), 200) if values else f'no {promised.name}'}"
+
+
+def _among(word: str, came: set[str]) -> bool:
+    return any(each.startswith(word[:-1]) for each in came) if word.endswith("*") else word in came
+
+
+def _echo_fault(expected: Expected, answer: Answer) -> str:
+    """What the echo backend says it was asked: a slash at the end of a rewritten path is the controller's affair."""
+    if answer.asked is None:
+        return ""
+    if expected.path is not None and answer.asked.path.rstrip("/") != expected.path.rstrip("/"):
+        return f"expected the backend to be asked for {expected.path}, it was for {printable(answer.asked.path, 200)}"
+    got = {name.lower(): value for name, value in answer.asked.headers}
+    for name, value in expected.passed:
+        if got.get(name.lower()) != value:
+            wanted = f"with {name}: {printable(value, 100)}" if value else f"without {name}"
+            came = "it was without" if name.lower() not in got else f"it was with {printable(got[name.lower()], 100)}"
+            return f"expected the backend to be asked {wanted}, {came}"
+    return ""

@@ -3,25 +3,29 @@
 from __future__ import annotations
 
 import asyncio
+import base64
 import json
 import ssl
+from collections.abc import AsyncIterator
 from contextlib import suppress
 from dataclasses import replace
 from types import SimpleNamespace, TracebackType
-from typing import Self
+from typing import Any, Self
 
 import aiohttp
 from aiohttp.connector import Connection
 from multidict import CIMultiDict
 from yarl import URL
 
-from ..oracle.types import Answer, Request, Target, Tls, TlsInfo
+from ..oracle.types import Answer, Echoed, Request, Target, Tls, TlsInfo
 from .certificate import read_certificate
 from .failures import classify
 from .judge import Failure
 from .tls import distrust, trusting, trustless
 
 BODY_LIMIT = 64 * 1024
+CHUNK = 64 * 1024
+_CREDENTIALS = {"authorization", "cookie", "proxy-authorization"}
 _DEFAULT_PORTS = {"http": 80, "https": 443}
 
 
@@ -83,14 +87,14 @@ class Wire:
         """Return the answer to ``request``, or why there is none. Never raises for what the other side does.
 
         With ``tls`` "verified", a certificate that is not trusted is fetched once more to tell which one is served:
-        the answer then has ``tls.verified`` False with the reason.
+        the answer then has ``tls.verified`` False with the reason; a login is not sent there.
         """
         if tls != "verified" or request.scheme == "http":
             return await self._attempt(request, self._trustless)
         try:
             return await self._attempt(request, self._trusting)
         except ssl.SSLCertVerificationError as error:
-            answer = await self._attempt(request, self._trustless)
+            answer = await self._attempt(replace(request, login=None), self._trustless)
             info = answer.tls if isinstance(answer, Answer) else None
             reason = distrust(info, request.host, error, self._anchor)
             if isinstance(answer, Answer) and info:
@@ -106,7 +110,9 @@ class Wire:
             async with self._session.request(
                 request.method,
                 URL(f"{request.scheme}://{endpoint}{request.path}", encoded=True),  # encoded: goes out as it is
-                headers=CIMultiDict([("Host", host_header(request, port)), *request.headers]),
+                headers=CIMultiDict([("Host", host_header(request, port)), *_headers(request)]),
+                data=_body_of(request) if request.body_size else None,
+                expect100=bool(request.body_size),  # a limit is told before anything is sent
                 ssl=context,
                 server_hostname=request.host,
                 allow_redirects=False,
@@ -114,7 +120,7 @@ class Wire:
             ) as response:
                 assert isinstance(response, _Response)
                 try:
-                    return await _read(response, context)
+                    return _without(request.login, await _read(response, context))
                 finally:
                     response.abort()
         except aiohttp.ClientConnectorCertificateError as exc:
@@ -126,6 +132,37 @@ class Wire:
             return Failure("timeout", f"no {missing} {endpoint} within {self._timeout:g} s")
         except (aiohttp.ClientError, OSError, ValueError) as exc:  # ValueError: no possible TLS server name
             return classify(exc, endpoint)
+
+
+def _headers(request: Request) -> list[tuple[str, str]]:
+    found = [*request.headers]
+    if request.login:
+        found.append(("Authorization", f"Basic {_token(request.login)}"))
+    if request.body_size:
+        found.append(("Content-Length", str(request.body_size)))
+    return found
+
+
+def _token(login: tuple[str, str]) -> str:
+    """Basic credentials (RFC 7617)."""
+    return base64.b64encode(":".join(login).encode()).decode()
+
+
+async def _body_of(request: Request) -> AsyncIterator[bytes]:
+    for sent in range(0, request.body_size, CHUNK):
+        yield b"x" * min(CHUNK, request.body_size - sent)
+
+
+def _without(login: tuple[str, str] | None, answer: Answer) -> Answer:
+    """The answer without the password: the echo backend tells every header that it got."""
+    if login is None:
+        return answer
+
+    def clean(text: str) -> str:
+        return text.replace(_token(login), "***").replace(login[1], "***")
+
+    headers = tuple((name, clean(value)) for name, value in answer.headers)
+    return replace(answer, headers=headers, body=clean(answer.body))
 
 
 async def _connected(session: object, context: SimpleNamespace, params: object) -> None:
@@ -140,8 +177,9 @@ def host_header(request: Request, port: int | None) -> str:
 async def _read(response: _Response, context: ssl.SSLContext) -> Answer:
     body = (await _body(response.content)).decode(errors="replace")
     backend, pod = echo_identity(body)
+    asked = echoed(body) if backend else None
     headers = tuple((_text(name), _text(value)) for name, value in response.headers.items())
-    return Answer(response.status, headers, body, backend, pod, _shown(response.ssl_object, context))
+    return Answer(response.status, headers, body, backend, pod, _shown(response.ssl_object, context), asked)
 
 
 async def _body(content: aiohttp.StreamReader) -> bytes:
@@ -164,14 +202,26 @@ def _shown(ssl_object: ssl.SSLObject | None, context: ssl.SSLContext) -> TlsInfo
 
 def echo_identity(body: str) -> tuple[str | None, str | None]:
     """Return ("namespace/service", pod) where ``body`` is the echo backend's JSON, else (None, None)."""
+    said = _said(body)
+    return (f"{said['namespace']}/{said['service']}", said["pod"]) if said else (None, None)
+
+
+def echoed(body: str) -> Echoed | None:
+    """What the echo backend was asked, where ``body`` is its JSON."""
+    said = _said(body)
+    headers = said.get("headers") if said else None
+    if said is None or not isinstance(headers, dict):
+        return None
+    return Echoed(said["path"], tuple((n, str(v)) for n, v in headers.items() if n.lower() not in _CREDENTIALS))
+
+
+def _said(body: str) -> dict[str, Any] | None:
     try:
         said = json.loads(body) if body.startswith("{") else None
     except (ValueError, RecursionError):
-        return None, None
+        return None
     keys = ("namespace", "service", "pod", "method", "path")
-    if not isinstance(said, dict) or not all(isinstance(said.get(key), str) for key in keys):
-        return None, None
-    return f"{said['namespace']}/{said['service']}", said["pod"]
+    return said if isinstance(said, dict) and all(isinstance(said.get(key), str) for key in keys) else None
 
 
 def _text(value: str) -> str:

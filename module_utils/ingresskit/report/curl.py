@@ -31,8 +31,8 @@ def _sendable(result: ProbeResult, report: SmokeReport) -> bool:
     return _port(result.probe.request, report.target) is not None
 
 
-def _rank(result: ProbeResult) -> tuple[bool, bool]:
-    return result.probe.request.scheme != "https", not result.ok
+def _rank(result: ProbeResult) -> tuple[bool, bool, bool]:
+    return result.probe.request.scheme != "https", result.probe.request.login is not None, not result.ok
 
 
 def _trust(probe: Probe, ca_file: str | None, insecure: bool) -> list[str]:
@@ -47,6 +47,7 @@ def _options(request: Request, target: Target) -> list[str]:
     method = (
         [] if request.method == "GET" else ["--head"] if request.method == "HEAD" else ["--request", request.method]
     )
+    user = ["--user", request.login[0]] if request.login else []  # curl asks for the password
     headers = [f"{name}: {'***' if name.lower() in _SECRET_HEADERS else value}" for name, value in request.headers]
     # curl would resolve dot segments and read [] and {} as ranges; the probe sent them as they are
     raw = ["--path-as-is"] if "/." in request.path else []
@@ -54,6 +55,7 @@ def _options(request: Request, target: Target) -> list[str]:
     return [
         *_route_to(request, target),
         *method,
+        *user,
         *raw,
         *globbing,
         *(part for line in headers for part in ("--header", line)),

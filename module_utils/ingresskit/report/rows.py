@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-from ..oracle.types import Answer, Expected, ProbeResult, Request, SmokeReport, Target
+from ..oracle.types import Answer, Expected, Probe, ProbeResult, Request, SmokeReport, Target
 from ..probe.words import describe, header, own_page, printable, quote
 
 TEST_DOUBLE = "TEST DOUBLE"  # how a note begins that nobody may overlook
@@ -43,7 +43,7 @@ def _row(result: ProbeResult, target: Target, days: int | None) -> Row:
     request = result.probe.request
     return Row(
         url=base_url(request, target),
-        path=printable(request.path),
+        path=printable(request.path) + trait(result.probe),
         expected=expected_words(result.probe.expected),
         answer=_answer(result),
         tls=_tls(result, days),
@@ -52,6 +52,19 @@ def _row(result: ProbeResult, target: Target, days: int | None) -> Row:
         source=printable(result.probe.source),
         result=result,
     )
+
+
+def trait(probe: Probe) -> str:
+    """What sets a request apart from the plain one to the same path; a password is never shown."""
+    request = probe.request
+    if probe.kind == "canary":
+        name, value = request.headers[-1]
+        return printable(f" ({name}: {value})", 60)
+    if probe.kind == "body-size":
+        return f" ({request.body_size} bytes)"
+    if request.login:
+        return printable(f" (as {request.login[0]})", 60)
+    return ""
 
 
 def base_url(request: Request, target: Target) -> str:
@@ -63,13 +76,22 @@ def base_url(request: Request, target: Target) -> str:
 
 def expected_words(expected: Expected) -> str:
     """Say what the inventory promises: ``cafe/tea-svc``, ``301 -> https``, ``404 page``, ``handshake refused``."""
+    options = [printable(f" at {expected.path}", 60)] if expected.path else []
+    shown = [each.name for each in expected.headers if each.name != "WWW-Authenticate"]
+    options += [f", {printable(', '.join(shown), 60)}"] if shown else []
+    options += [f", or {'/'.join(map(str, expected.turned_away))}"] if expected.turned_away else []
+    return _answer_words(expected) + "".join(options)
+
+
+def _answer_words(expected: Expected) -> str:
     status = "/".join(map(str, expected.status))
     if expected.tls == "rejected":
         return "handshake refused"
     if expected.location is not None:
         return f"{status or '3xx'} -> {_aim(expected.location)}"
     if expected.backend:
-        return printable(expected.backend) + (f", {status}" if status not in ("", "200") else "")
+        names = " or ".join((expected.backend, *expected.others))
+        return printable(names) + (f", {status}" if status not in ("", "200") else "")
     if expected.body_contains is None:
         return status or "any backend"
     return _page(status or "200", expected.body_contains)
