@@ -14,7 +14,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from . import model, preflight
+from . import crds, model, preflight
 from .api.resources import Ref
 from .app_files import read_app_files
 from .controllers import IngressController
@@ -22,7 +22,15 @@ from .errors import ClusterError, IngresskitError, InventoryError
 from .facts import Facts
 from .manifests import Object
 from .model.stack import Stack
-from .observe import AUTHORITY, certificate_facts, existing_secrets, inventory_problems, local_facts, save_authority
+from .observe import (
+    AUTHORITY,
+    certificate_facts,
+    existing_secrets,
+    inventory_problems,
+    local_facts,
+    save_authority,
+    served_kinds,
+)
 from .oracle import identity, probes
 from .parts.subject import Subject, whole
 from .preflight import Finding
@@ -96,7 +104,8 @@ def _prepare(subject: Subject, base_dir: Path) -> Prepared:
 
 
 def _local(subject: Subject, base_dir: Path) -> Facts:
-    return local_facts([name for _, name in subject.files], base_dir)
+    facts = local_facts([name for _, name in subject.files], base_dir)
+    return replace(facts, definitions=crds.definitions(subject.stack.controller, subject.dialect, base_dir))
 
 
 def check(inventory: Mapping[str, Any], base_dir: Path, *, cluster: bool) -> list[Finding]:
@@ -107,7 +116,9 @@ def check(inventory: Mapping[str, Any], base_dir: Path, *, cluster: bool) -> lis
     subject = whole(load(inventory, base_dir))
     facts = _local(subject, base_dir)
     if cluster:
-        facts = existing_secrets(connect_to(subject.stack), subject.certificates, subject.stack, facts)
+        api = connect_to(subject.stack)
+        facts = existing_secrets(api, subject.certificates, subject.stack, facts)
+        facts = served_kinds(api, subject.stack.controller, subject.dialect, facts)
     return subject.check(facts)
 
 
@@ -135,7 +146,7 @@ def render_offline(inventory: Mapping[str, Any], base_dir: Path) -> tuple[Prepar
     problems = list(without_keys(prepared.subject.certificates, prepared.stack.ingress_extra_objects))
     if problems:
         raise InventoryError(problems)
-    without_clock = Facts(files=prepared.facts.files)
+    without_clock = Facts(files=prepared.facts.files, definitions=prepared.facts.definitions)
     return prepared, prepared.subject.render(without_clock)
 
 
@@ -301,6 +312,7 @@ class _Run:
         uses = self.subject.certificates
         rehearsal = self.settings.check and bool(self.owner.part)
         facts = replace(existing_secrets(self.api, uses, self.stack, self.prepared.facts), rehearsal=rehearsal)
+        facts = served_kinds(self.api, self.stack.controller, self.dialect, facts)
         if facts != self.prepared.facts:  # the cluster has told more than was known when they were checked
             self.findings = self.subject.check(facts)
             preflight.raise_findings(self.findings)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import Any
 
 
 @dataclass(frozen=True)
@@ -48,6 +49,10 @@ class Facts:
     )  # None: looked for, not there
     files: Mapping[str, bytes] = field(default_factory=dict, repr=False)  # path as the inventory names it: content
     unreadable: Mapping[str, str] = field(default_factory=dict)  # path: why
+    definitions: tuple[dict[str, Any], ...] = field(default=(), repr=False)  # CustomResourceDefinitions to bring
+    served: Mapping[str, bool] = field(
+        default_factory=dict
+    )  # "plural.group" of custom resources looked for: is it there
     htpasswd: Mapping[tuple[str, str], str] = field(
         default_factory=dict, repr=False
     )  # (namespace, Secret) of ``basic_auth.secret``: its lines of user:hash, for a controller that cannot read it

@@ -14,6 +14,7 @@ from .api.resources import Object, Ref
 from .errors import ClusterError, ConflictError, Problem
 from .facts import ExistingSecret, Facts, KeyPair, KnownCertificate
 from .model.certificates import CertificateUse
+from .model.controller import Controller, Crds
 from .model.duplicates import duplicate_keys
 from .preflight.passwords import HTPASSWD_KEYS, password_places
 from .render.secrets import INPUTS, NOT_AFTER, to_issue
@@ -21,6 +22,7 @@ from .state.release import UNKNOWN, content_of
 
 if TYPE_CHECKING:
     from .api.client import Api
+    from .controllers import IngressController
     from .engine.ownership import Owner
     from .engine.snapshot import Snapshot
     from .model.stack import Stack
@@ -73,6 +75,14 @@ def existing_secrets(api: Api, uses: Iterable[CertificateUse], stack: Stack, fac
 def _htpasswd(secret: dict[str, Any] | None) -> str | None:
     data = (secret or {}).get("data") or {}
     return next((_text(secret, key) for key in HTPASSWD_KEYS if secret and key in data), None)
+
+
+def served_kinds(api: Api, controller: Controller, dialect: IngressController, facts: Facts) -> Facts:
+    """The facts with what the cluster serves of the controller's own kinds, where the user brings their definitions."""
+    if not controller.custom_resources or (controller.crds or Crds()).source != "none":
+        return facts
+    served = {f"{each.plural}.{each.group}" for each in api.discover()}
+    return replace(facts, served={name: name in served for name in dialect.definitions})
 
 
 def certificate_facts(

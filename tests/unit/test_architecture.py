@@ -90,6 +90,7 @@ def test_only_the_driver_uses_everything():
     drivers = {
         "app_files.py",
         "converge.py",
+        "crds.py",
         "transaction.py",
         "settings.py",
         "observe.py",

@@ -241,6 +241,10 @@ ROWS = {
         "ingress_controller: {autoscaling: {}, resources: {limits: {cpu: 1}}}",
         "ingress_controller.autoscaling", "is a share of ingress_controller.resources.requests.cpu",
     ),
+    "definitions of custom resources that are off": Row(
+        "ingress_controller: {crds: {source: none}}", "ingress_controller: {custom_resources: true, crds: {source: none}}",
+        "ingress_controller.crds", "goes with ingress_controller.custom_resources: true",
+    ),
     "F5's version": Row(
         "ingress_controller: {version: 5.4.9}", "ingress_controller: {version: 5.5.0}",
         "ingress_controller.version", "5.4.9 is too old", kinds=("nginx",),
@@ -268,8 +272,6 @@ def test_offence_and_neighbour(name, kind):
 
 # what the contract allows and this version has not: key by key
 UNSUPPORTED = {
-    "ingress_controller.custom_resources": "ingress_controller: {custom_resources: true}",
-    "ingress_controller.crds": "ingress_controller: {crds: {}}",
     "ingress_controller.error_pages": "ingress_controller: {error_pages: {503: x}}",
     "ingress_controller.watch_namespaces": "ingress_controller: {watch_namespaces: [a]}",
     "ingress_controller.tcp_services": "ingress_controller: {tcp_services: {'5432': 'a/b:5432'}}",

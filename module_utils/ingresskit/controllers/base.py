@@ -36,6 +36,7 @@ class IngressController(ABC):
     options: ClassVar[frozenset[str]]  # those of the contract that it can do
     # type (None: any) of a Secret with passwords, and the keys it may have them under
     password_secret: ClassVar[tuple[str | None, tuple[str, ...]]]
+    definitions: ClassVar[tuple[str, ...]] = ()  # names of the CustomResourceDefinitions of its own kinds
     prefix_by_element: ClassVar[bool]  # False: Prefix is a prefix of the text, against the Ingress API
 
     def namespace(self, controller: Controller) -> str:
@@ -69,6 +70,10 @@ class IngressController(ABC):
         """The version that runs, as far as the inventory tells."""
         return (controller.image.tag or self.tag_of(controller.version)).removeprefix("v")
 
+    def definitions_url(self, controller: Controller) -> str:
+        """Where upstream serves the definitions that belong to the version, in one file."""
+        raise NotImplementedError
+
     def implied_default_tls(self, controller: Controller) -> TlsSource | None:
         """The default certificate's source: the inventory's, or one that another key makes necessary."""
         return controller.default_tls
@@ -87,6 +92,10 @@ class IngressController(ABC):
     @abstractmethod
     def treat(self, entry: Entry, site: Site, stack: Stack, facts: Facts) -> Treatment:
         """The options in force for one entry in the controller's dialect."""
+
+    def by_ingress(self, site: Site, stack: Stack) -> bool:
+        """False for a host that custom resources of the controller's route instead."""
+        return True
 
     def routes(self, stack: Stack, app_name: str, facts: Facts) -> list[Object]:
         """The Ingresses of one app, and what stands beside them for their options."""

@@ -47,7 +47,8 @@ class Treated:
 
 def app_routes(dialect: IngressController, stack: Stack, name: str, facts: Facts) -> list[Object]:
     """The Ingresses of one app and what stands beside them."""
-    treated = {site: treated_of(dialect, site, name, stack, facts) for site in sites_of(stack, name)}
+    sites = [site for site in sites_of(stack, name) if dialect.by_ingress(site, stack)]
+    treated = {site: treated_of(dialect, site, name, stack, facts) for site in sites}
     usual = _usual(stack, name, treated) if treated else None
     together: dict[str, list[Treated]] = {}
     objects: list[Object] = []

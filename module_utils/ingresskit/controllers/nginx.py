@@ -16,8 +16,9 @@ from ..model.options import Hsts, Options
 from ..model.routes import Entry, Site
 from ..model.stack import Stack
 from ..model.tls import TlsSource
+from . import nginx_resources
 from .base import NOT_YET, IngressController, wants_redirect
-from .ingresses import Treatment
+from .ingresses import Treatment, once
 from .workload import PodSpec, role_bindings, rule, surroundings, workload
 
 CONFIG = "nginx-config"
@@ -58,7 +59,12 @@ class Nginx(IngressController):
     redirect_codes = (301, 302, 307, 308)
     options = frozenset({"ssl_redirect"})
     password_secret = ("nginx.org/htpasswd", ("htpasswd",))
+    definitions = nginx_resources.DEFINITIONS
     prefix_by_element = False
+
+    def definitions_url(self, controller: Controller) -> str:
+        tag = f"v{self.version(controller)}"
+        return f"https://raw.githubusercontent.com/nginx/kubernetes-ingress/{tag}/deploy/crds.yaml"
 
     def implied_default_tls(self, controller: Controller) -> TlsSource | None:
         """The page for unknown hosts needs a default certificate: without one F5 refuses their handshakes."""
@@ -79,11 +85,14 @@ class Nginx(IngressController):
         )
         return [
             *surroundings(stack, spec, labels),
-            *role_bindings(stack, spec, labels, CLUSTER_RULES, OWN_RULES),
+            *role_bindings(stack, spec, labels, self._cluster_rules(controller), OWN_RULES),
             manifest("ConfigMap", CONFIG, spec.namespace, labels=labels, **present(data=config)),
             ingress_class,
             workload(stack, spec, labels),
         ]
+
+    def _cluster_rules(self, controller: Controller) -> list[Object]:
+        return [*CLUSTER_RULES, *(nginx_resources.RULES if controller.custom_resources else [])]
 
     def _pod(self, stack: Stack) -> PodSpec:
         controller = stack.controller
@@ -141,12 +150,33 @@ class Nginx(IngressController):
             flags.append(f"-default-server-tls-secret=$(POD_NAMESPACE)/{default_tls.secret or DEFAULT_SECRET}")
         if controller.default_backend is not None or any(app.answers_every_host for app in stack.apps.values()):
             flags.append("-allow-empty-ingress-host")
+        if controller.custom_resources and nginx_resources.any_passthrough(stack):
+            flags.append("-enable-tls-passthrough")
         return flags
+
+    def by_ingress(self, site: Site, stack: Stack) -> bool:
+        return not nginx_resources.is_routed(site, stack)
+
+    def routes(self, stack: Stack, app_name: str, facts: Facts) -> list[Object]:
+        return once(super().routes(stack, app_name, facts) + nginx_resources.app_share(self, stack, app_name))
+
+    def host_routes(self, stack: Stack, host: str, facts: Facts) -> list[Object]:
+        site = stack.sites[host]
+        if nginx_resources.is_routed(site, stack):
+            return nginx_resources.host_share(self, site, stack)
+        return super().host_routes(stack, host, facts)
+
+    def cannot(self, option: str, controller: Controller) -> str | None:
+        if option in nginx_resources.OPTIONS:
+            return None if controller.custom_resources else nginx_resources.NEEDED
+        return super().cannot(option, controller)
 
     def treat(self, entry: Entry, site: Site, stack: Stack, facts: Facts) -> Treatment:
         if entry.host == "*":  # the default server, whose certificate it takes: HTTP must not be redirected for that
             return Treatment(HOSTLESS)
-        return Treatment(_redirect(entry.options, tls=site.tls))
+        policies = nginx_resources.ingress_policies(entry, stack, self.class_name(stack.controller))
+        named = nginx_resources.policies_annotation(policies)
+        return Treatment(_redirect(entry.options, tls=site.tls) | named, objects=tuple(policies))
 
     def hsts_words(self, hsts: Hsts) -> tuple[str, ...]:
         """It adds ``preload`` always: observed on 5.5.4."""
@@ -162,7 +192,10 @@ class Nginx(IngressController):
         return self.implied_default_tls(controller) is not None
 
     def refusals(self, stack: Stack) -> Iterator[tuple[str, str]]:
+        yield from nginx_resources.refusals(stack)
         for host, site in stack.sites.items():
+            if nginx_resources.is_routed(site, stack):
+                continue
             if host != "*" and (site.shared or any(entry.options is not site.options for entry in site.entries)):
                 at = next((entry.at for entry in site.entries if entry.options is not site.options), host)
                 yield at, NOT_YET

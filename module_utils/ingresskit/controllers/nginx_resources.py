@@ -1,26 +1,27 @@
-"""F5's custom resources, for what its annotations cannot say: Policy, VirtualServer, VirtualServerRoute, TransportServer.
+"""F5's custom resources, for what its annotations cannot say.
 
-``allow`` and ``cors`` become Policies that Ingresses name; a host with ``redirect`` or ``canary`` becomes a VirtualServer
-as a whole, with everything else that its entries say; one with ``ssl_passthrough`` a TransportServer.
+``allow`` and ``cors`` become Policies that Ingresses name; a host with ``redirect`` or ``canary`` becomes a
+VirtualServer as a whole, with everything else that its entries say; one with ``ssl_passthrough`` a TransportServer.
 Fields: pkg/apis/configuration/v1/types.go of nginx/kubernetes-ingress; what they do: docs.nginx.com, NGINX Ingress
 Controller, "Policy type reference" and "VirtualServer and VirtualServerRoute resources".
 """
 
 from __future__ import annotations
 
+import base64
 import hashlib
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from ..facts import Facts
+from ..htpasswd import htpasswd
 from ..manifests import Object, content_hash, manifest, present
 from ..model.apps import Backend
 from ..model.options import Canary, Cors, HeaderChanges, Options, RateLimit, Redirect
 from ..model.routes import Entry, Site, slug
 from ..model.stack import Stack
-from .ingresses import rest_of
+from .ingresses import once, rest_of
 from .workload import rule
 
 if TYPE_CHECKING:
@@ -37,6 +38,7 @@ RULES = [
 DEFINITIONS = (*(f"{kind}.k8s.nginx.org" for kind in KINDS), "globalconfigurations.k8s.nginx.org")
 REDIRECTS = (301, 302, 307, 308)
 ANNOTATION = "nginx.org/policies"
+PART_OF = "app.kubernetes.io/part-of"
 UNSAFE = re.compile(r'[$"\\\s;{}]')  # variables, and what would end nginx's text
 
 
@@ -55,9 +57,27 @@ def any_passthrough(stack: Stack) -> bool:
     return any(map(is_passthrough, stack.sites.values()))
 
 
-def ingress_policies(options: Options, app: str, namespace: str, class_name: str) -> list[Object]:
-    """The Policies that an Ingress of these options names (``nginx.org/policies``)."""
-    return list(_access(options, app, namespace, class_name))
+def is_routed(site: Site, stack: Stack) -> bool:
+    """Whether custom resources route a host, and no Ingress does."""
+    return stack.controller.custom_resources and site.host != "*" and (is_passthrough(site) or is_virtual_server(site))
+
+
+def ingress_policies(entry: Entry, stack: Stack, class_name: str) -> list[Object]:
+    """The Policies that the Ingress of an entry names (``nginx.org/policies``)."""
+    return list(_access(entry.options, entry.app, stack.namespace_of(entry.app), class_name))
+
+
+def password_secret(entry: Entry, stack: Stack) -> tuple[str, list[Object]]:
+    """The name of the Secret with an entry's users, of type nginx.org/htpasswd; and the Secret where it is ours."""
+    auth, namespace = entry.options.basic_auth, stack.namespace_of(entry.app)
+    assert auth is not None
+    if auth.secret is not None:
+        return auth.secret, []
+    lines = htpasswd(auth.users or {}, f"{stack.name}/{namespace}/{entry.app}")
+    name = f"{entry.app}-users-{content_hash(lines)[:8]}"
+    labels = {PART_OF: entry.app}
+    data = {"htpasswd": base64.b64encode(lines.encode()).decode()}
+    return name, [manifest("Secret", name, namespace, labels=labels, type="nginx.org/htpasswd", data=data)]
 
 
 def policies_annotation(policies: Sequence[Object]) -> dict[str, str]:
@@ -66,22 +86,33 @@ def policies_annotation(policies: Sequence[Object]) -> dict[str, str]:
     return {ANNOTATION: names} if names else {}
 
 
-def host_as_virtual_server(dialect: Nginx, site: Site, stack: Stack, facts: Facts) -> list[Object] | None:
-    """A host with an option that no Ingress can say, as custom resources; None for any other host."""
-    if not stack.controller.custom_resources or site.host == "*":
-        return None
-    if is_passthrough(site):
-        return [_transport_server(dialect, site, stack)]
-    return _Build(dialect, site, stack, facts).objects() if is_virtual_server(site) else None
+def app_share(dialect: Nginx, stack: Stack, app: str) -> list[Object]:
+    """What custom resources an app brings: its part of every host that they route, and the hosts that it owns."""
+    found = []
+    for site in (stack.sites[host] for host in stack.apps[app].hosts):
+        for each in _host(dialect, site, stack) if is_routed(site, stack) else ():
+            whole = each["kind"] == "VirtualServer"
+            if site.owner == app if whole else each["metadata"]["labels"][PART_OF] == app:
+                found.append(each)
+    return found
 
 
-# -- Policies -----------------------------------------------------------------------------------------------------------
+def host_share(dialect: Nginx, site: Site, stack: Stack) -> list[Object]:
+    """What a host of ``ingress_hosts`` brings itself."""
+    return [each for each in _host(dialect, site, stack) if each["kind"] == "VirtualServer"]
+
+
+def _host(dialect: Nginx, site: Site, stack: Stack) -> list[Object]:
+    return [_transport_server(dialect, site, stack)] if is_passthrough(site) else _Build(dialect, site, stack).objects()
+
+
+# -- Policies ---------------------------------------------------------------------------------------------------------
 
 
 def _policy(app: str, namespace: str, class_name: str, what: str, **said: Object) -> Object:
     """Named by what it says: another content is another Policy, which is there before anything names it."""
     name = f"{app}-{what}-{content_hash(said)[:8]}"
-    labels = {"app.kubernetes.io/part-of": app}
+    labels = {PART_OF: app}
     return manifest("Policy", name, namespace, labels=labels, spec={"ingressClassName": class_name, **said})
 
 
@@ -110,7 +141,7 @@ def _rate_limit(limit: RateLimit) -> Object:
     )
 
 
-# -- VirtualServer ------------------------------------------------------------------------------------------------------
+# -- VirtualServer ----------------------------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True)
@@ -144,8 +175,8 @@ class _Upstreams:
 class _Build:
     """A VirtualServer, with a VirtualServerRoute for each path whose app is in another namespace, and Policies."""
 
-    def __init__(self, dialect: Nginx, site: Site, stack: Stack, facts: Facts) -> None:
-        self.dialect, self.site, self.stack, self.facts = dialect, site, stack, facts
+    def __init__(self, dialect: Nginx, site: Site, stack: Stack) -> None:
+        self.dialect, self.site, self.stack = dialect, site, stack
         self.class_name = dialect.class_name(stack.controller)
         self.upstreams = _Upstreams()
         self.beside: list[Object] = []
@@ -164,10 +195,10 @@ class _Build:
             routes=routes,
         )
         app, host = self.site.owner, slug(self.site.host)
-        labels = {"app.kubernetes.io/part-of": app or self.stack.name}
+        labels = {PART_OF: app or self.stack.name}
         name = f"{app}-{host}" if app else host
         own = manifest("VirtualServer", name, self.site.namespace, labels=labels, spec=spec)
-        return [*_once(self.beside), own]
+        return [*once(self.beside), own]
 
     def _tls(self) -> Object | None:
         if self.site.secret is None:
@@ -204,7 +235,7 @@ class _Build:
             upstreams=upstreams.objects(),
             subroutes=[route],
         )
-        labels = {"app.kubernetes.io/part-of": entry.app}
+        labels = {PART_OF: entry.app}
         self.beside.append(manifest("VirtualServerRoute", name, namespace, labels=labels, spec=spec))
         return name
 
@@ -215,7 +246,7 @@ class _Build:
         if options.rate_limit is not None:
             found.append(_policy(*place, "limit", rateLimit=_rate_limit(options.rate_limit)))
         if options.basic_auth is not None:
-            name, secrets = self.dialect.password_secret(entry, self.stack, self.facts)
+            name, secrets = password_secret(entry, self.stack)
             self.beside += secrets
             found.append(_policy(*place, "auth", basicAuth={"secret": name, "realm": "Restricted"}))
         self.beside += found
@@ -227,10 +258,11 @@ def _redirects(options: Options) -> bool:
 
 
 def _turns(entry: Entry, *, inner: bool) -> list[_Turn]:
-    """The paths of an entry. nginx looks for the exact path, then for a regular expression, then for the longest prefix.
+    """The paths of an entry. nginx looks for the exact path first, then for a regular expression, then for the longest
+    prefix.
 
-    ``inner``: the requests go on to internal locations, where F5 rewrites by the text of the route's path, which must not
-    be one with "=" then.
+    ``inner``: the requests go on to internal locations, where F5 rewrites by the text of the route's path, which must
+    not be one with "=" then.
     """
     path, rewrite = entry.path, entry.options.rewrite
     target = "" if rewrite is None else rewrite.path or rewrite.prefix or ""
@@ -325,15 +357,7 @@ def _canary_backend(canary: Canary) -> Backend:
     return Backend.model_construct(service=name, port=int(port) if port.isdigit() else port)
 
 
-def _once(objects: Sequence[Object]) -> list[Object]:
-    found: list[Object] = []
-    for each in objects:
-        if each not in found:
-            found.append(each)
-    return found
-
-
-# -- TransportServer ----------------------------------------------------------------------------------------------------
+# -- TransportServer --------------------------------------------------------------------------------------------------
 
 
 def _transport_server(dialect: Nginx, site: Site, stack: Stack) -> Object:
@@ -346,12 +370,12 @@ def _transport_server(dialect: Nginx, site: Site, stack: Stack) -> Object:
         "upstreams": [{"name": name, "service": entry.backend.service, "port": entry.backend.port}],
         "action": {"pass": name},
     }
-    labels = {"app.kubernetes.io/part-of": entry.app}
+    labels = {PART_OF: entry.app}
     namespace = stack.namespace_of(entry.app)
     return manifest("TransportServer", f"{entry.app}-{slug(site.host)}", namespace, labels=labels, spec=spec)
 
 
-# -- what cannot be ------------------------------------------------------------------------------------------------------
+# -- what cannot be ---------------------------------------------------------------------------------------------------
 
 
 def refusals(stack: Stack) -> Iterator[tuple[str, str]]:
@@ -360,9 +384,14 @@ def refusals(stack: Stack) -> Iterator[tuple[str, str]]:
         return
     for site in stack.sites.values():
         for entry in site.entries:
+            if entry.options.allow == []:
+                yield f"{entry.at}.options.allow", "names no network: F5 takes no empty list"
             cors = entry.options.cors
             if cors is not None and cors.credentials and "*" in cors.origins:
-                yield f"{entry.at}.options.cors.origins", 'credentials do not go with "*" (F5 refuses it): name the origins'
+                yield (
+                    f"{entry.at}.options.cors.origins",
+                    'credentials do not go with "*" (F5 refuses it): name the origins',
+                )
         if is_passthrough(site):
             yield from _passthrough_refusals(site)
         elif is_virtual_server(site):
@@ -442,7 +471,10 @@ def _rewrite_refusals(entry: Entry, site: Site) -> Iterator[tuple[str, str]]:
     base = entry.path.rstrip("/")
     below = [other.path for other in site.entries if other is not entry and other.path.startswith(f"{base}/")]
     if rewrite.path is not None and not entry.options.regex and below:
-        yield f"{at}.path", f"would take {below[0]} along: on a VirtualServer it is a regular expression, which goes first"
+        yield (
+            f"{at}.path",
+            f"would take {below[0]} along: on a VirtualServer it is a regular expression, which goes first",
+        )
 
 
 def _is_set(options: Options, *names: str) -> bool:

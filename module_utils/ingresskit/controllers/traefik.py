@@ -17,6 +17,7 @@ from ..model.certificates import DEFAULT_SECRET
 from ..model.controller import Controller
 from ..model.routes import Entry, Site
 from ..model.stack import Stack
+from . import traefik_crd
 from .base import IngressController, option_levels, wants_redirect
 from .ingresses import Treatment
 from .workload import PodSpec, role_bindings, rule, surroundings, workload
@@ -48,6 +49,7 @@ class Traefik(IngressController):
     redirect_codes = (301, 302)
     options = frozenset({"ssl_redirect"})
     password_secret = (None, ("htpasswd", "auth", "users"))
+    definitions = traefik_crd.DEFINITIONS
     prefix_by_element = True
     cluster_rules: ClassVar[list[Object]] = CLUSTER_RULES
 
@@ -57,6 +59,10 @@ class Traefik(IngressController):
 
     def tag_of(self, version: str | None) -> str:
         return f"v{version.removeprefix('v')}" if version else self.default_image.tag
+
+    def definitions_url(self, controller: Controller) -> str:
+        folder = f"v{self.version(controller)}/docs/content/reference/dynamic-configuration"
+        return f"https://raw.githubusercontent.com/traefik/traefik/{folder}/kubernetes-crd-definition-v1.yml"
 
     def objects(self, stack: Stack, facts: Facts) -> list[Object]:
         controller, labels = stack.controller, self.pod_labels(stack)
@@ -71,11 +77,14 @@ class Traefik(IngressController):
         dynamic = {"dynamic.yaml": yaml.safe_dump(_dynamic(controller))}
         return [
             *surroundings(stack, spec, labels),
-            *role_bindings(stack, spec, labels, self.cluster_rules, []),
+            *role_bindings(stack, spec, labels, self._rules(controller), []),
             manifest("ConfigMap", DYNAMIC, spec.namespace, labels=labels, data=dynamic),
             ingress_class,
             workload(stack, spec, labels),
         ]
+
+    def _rules(self, controller: Controller) -> list[Object]:
+        return [*self.cluster_rules, *(traefik_crd.RULES if controller.custom_resources else [])]
 
     def _pod(self, stack: Stack) -> PodSpec:
         controller = stack.controller
@@ -121,6 +130,7 @@ class Traefik(IngressController):
         flags += [
             "--entrypoints.websecure.http.tls=true",
             *self.provider_args(stack),
+            *(traefik_crd.provider_args(self.class_name(controller)) if controller.custom_resources else []),
             f"--providers.file.directory={FOLDER}",
         ]
         if controller.metrics.enabled:

@@ -16,12 +16,17 @@ _STAGES = (
     "ValidatingAdmissionPolicyBinding",
     "Ingress",
 )
+# What routes as Ingresses do: after the Policies that it names, and created before anything that has its hosts goes.
+_ROUTES = {("k8s.nginx.org", kind) for kind in ("VirtualServer", "VirtualServerRoute", "TransportServer")}
 _STAGE = {kind: number for number, kinds in enumerate(_STAGES) for kind in kinds.split()}
 LAST = len(_STAGES) - 1
 
 
 def stage(ref: Ref) -> int:
     """0 Namespaces and CRDs, 1 accounts, roles and configuration, 2 role bindings and classes, 3 kinds unknown here,
-    4 Services and workloads, 5 what guards them (webhooks), 6 Ingresses. Deleted in reverse."""
+    4 Services and workloads, 5 what guards them (webhooks), 6 Ingresses and custom resources that route as they do.
+    Deleted in reverse."""
+    if (ref.group, ref.kind) in _ROUTES:
+        return LAST
     builtin = (ref.api_version, ref.kind) in BUILTIN
     return _STAGE.get(ref.kind, UNKNOWN) if builtin else UNKNOWN

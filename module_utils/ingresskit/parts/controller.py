@@ -40,6 +40,7 @@ def _render(subject: Subject, facts: Facts) -> list[Object]:
     stack, dialect = subject.stack, subject.dialect
     objects = [
         *tls_secrets(subject.certificates, facts),
+        *facts.definitions,
         *dialect.objects(stack, facts),
         *default_backend_objects(stack, dialect, facts),
     ]

@@ -12,6 +12,7 @@ from ..model.stack import Stack
 from ..render.files import file_names
 from ..render.secrets import uses_of
 from .certificates import check_certificates
+from .definitions import check_definitions
 from .effect import check_effect
 from .exposure import check_exposure
 from .finding import Finding
@@ -32,6 +33,7 @@ def check(stack: Stack, dialect: IngressController, facts: Facts) -> list[Findin
         *check_effect(stack),
         *check_objects(stack),
         *check_passwords(stack, dialect, facts),
+        *check_definitions(stack, dialect, facts),
         *check_certificates(_there(stack, uses_of(stack, dialect), facts), file_names(stack), facts),
     ]
     return sorted(findings, key=lambda finding: finding.level != "error")

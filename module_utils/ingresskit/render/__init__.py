@@ -29,6 +29,7 @@ def render(stack: Stack, facts: Facts) -> list[Object]:
     dialect = controller_for(stack.controller)
     objects = [
         *tls_secrets(uses_of(stack, dialect), facts),
+        *facts.definitions,
         *dialect.objects(stack, facts),
         *dialect.services(stack),
         *default_backend_objects(stack, dialect, facts),
