@@ -57,6 +57,10 @@ unit: $(READY) ## Unit and golden tests: no cluster needed
 cluster-test: cluster-images ## Tests on the local cluster
 	@pytest tests/cluster -m "not slow" -n 4 --dist loadfile
 
+.PHONY: matrix
+matrix: cluster-images ## docs/reference/options.*: which option works where, as the cluster tests see it
+	@pytest tests/cluster/test_options.py --update-matrix
+
 .PHONY: cluster-images
 cluster-images: $(READY)
 	@python -m testbed up --controller nginx

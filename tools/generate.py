@@ -1,4 +1,5 @@
-"""Writes what the model implies: the role's argument_specs and defaults, the JSON Schema, the reference.
+"""Writes what the model implies: the role's argument_specs and defaults, the JSON Schema, the reference; and the matrix
+of options.
 
 ``python -m tools.generate`` writes them, ``--check`` fails where a file is out of date. The model is the one source.
 """
@@ -15,8 +16,10 @@ import yaml
 
 from module_utils.ingresskit.model.layers import LAYERED
 from module_utils.ingresskit.model.stack import Stack
+from tools import matrix
 
 ROOT = Path(__file__).resolve().parent.parent
+SEEN = matrix.load(ROOT)
 NOTE = "Generated from module_utils/ingresskit/model by `make generate`: change it there."
 ENTRY_POINTS = {
     "main": "Bring the stack to the cluster and prove every route",
@@ -189,6 +192,7 @@ def outputs() -> dict[str, str]:
     return {
         "docs/schema/inventory.json": json.dumps(schema, indent=2) + "\n",
         "docs/reference/inventory.md": reference(schema),
+        str(matrix.PAGE): matrix.page(SEEN),
         "roles/ingress/meta/argument_specs.yml": argument_specs(schema),
         "roles/ingress/defaults/main.yml": defaults(schema),
     }

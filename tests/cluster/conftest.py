@@ -10,6 +10,10 @@ import pytest
 from tests.cluster.playbook import Project, Site, kubectl
 
 
+def pytest_addoption(parser):
+    parser.addoption("--update-matrix", action="store_true", help="write docs/reference/options.* from what is seen")
+
+
 def pytest_configure(config):
     """These tests have fixed names and ports: of two runs on one machine the second waits until the first is over.
 

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
 import re
 import subprocess
 import sys
+import tempfile
 import time
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -191,6 +194,17 @@ class Site(Project):
             "get", "all,secrets,configmaps,ingresses", "-A", "-l", f"ingresskit.io/stack={self.name}", "-o", "name"
         )
         return [name for name in listed if f"/{self.name}" in name] + labelled.split()
+
+
+@contextmanager
+def alone(what):
+    """Only one test of this run at a time has what belongs to the cluster as a whole, such as definitions of resources.
+
+    In the folder of the run's own lock, so that its workers meet here.
+    """
+    with (Path(tempfile.gettempdir()) / f"ingresskit-cluster-{what}.lock").open("w") as handle:
+        fcntl.flock(handle, fcntl.LOCK_EX)
+        yield
 
 
 def tool(name):

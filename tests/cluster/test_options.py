@@ -6,19 +6,20 @@ import pytest
 
 from tests.cluster.options import CASES
 from tests.cluster.options.access import PASSWORD
+from tests.cluster.options.matrix import seen
 from tests.cluster.options.promises import MUST_WORK, NOT_YET, OPTIONS
 from tests.cluster.options.stand import Stand
-from tests.cluster.options.variants import VARIANTS
-from tests.cluster.playbook import HOST
+from tests.cluster.options.variants import STANDING, VARIANTS
+from tests.cluster.playbook import HOST, ROOT
+from tools import matrix
 
 pytestmark = pytest.mark.timeout(450)
 BY_NAME = {each.name: each for each in VARIANTS}
 PROOFS = [
     pytest.param(variant.name, case, id=f"{variant.name}-{case.name}")
-    for variant in VARIANTS
+    for variant in STANDING
     for case in variant.cases()
 ]
-STANDING = [each.name for each in VARIANTS if each.cases()]
 INVALID = {
     "rate_limit": [{"rps": 0}, {"rps": 2, "burst": -1}, {"rps": "2r/s"}, {}],
     "body_size": ["8 MB", "-1"],
@@ -43,7 +44,7 @@ INVALID = {
 def stands(request, tmp_path_factory, node):
     """A stack per variant with the cases that are asked for; all come up at once and are taken down at once."""
     found = {}
-    for variant in VARIANTS:
+    for variant in STANDING:
         cases = [each for each in variant.cases() if any(wants(item, variant, each) for item in request.session.items)]
         if cases:
             found[variant.name] = Stand(variant, cases, tmp_path_factory.mktemp(variant.name), node)
@@ -93,20 +94,25 @@ def test_an_invalid_value_is_refused_with_its_path(project):
 
 
 def test_what_the_issue_promises_is_proven(stands):
-    """Nothing is skipped in silence: what is in the table is proven, what is not is proven or refused."""
-    proven = {name: options_of(stands[name].proven() if name in stands else ()) for name in MUST_WORK}
-    missing = {name: must - proven[name] - NOT_YET[name] for name, must in MUST_WORK.items()}
+    """Nothing is skipped in silence: what is in the table works, what is not works or is refused."""
+    found = seen(stands)
+    works = {name: {option for option, each in one["options"].items() if each["works"]} for name, one in found.items()}
+    missing = {name: sorted(must - works[name] - NOT_YET[name]) for name, must in MUST_WORK.items()}
     assert not any(missing.values()), missing
-    for name, variant in BY_NAME.items():
-        refused = {case.option for case in CASES if variant.refused(case)}
-        assert proven[name] | refused == OPTIONS, name
+    for name, one in found.items():
+        assert {option for option, each in one["options"].items() if each["works"] or each["refused"]} == OPTIONS, name
 
 
-def options_of(names):
-    return {case.option for case in CASES if case.name in names}
+def test_the_matrix_in_the_docs_is_what_was_seen(stands, request):
+    found = seen(stands)
+    if request.config.getoption("--update-matrix"):
+        (ROOT / matrix.RESULTS).write_text(matrix.text_of(found))
+        (ROOT / matrix.PAGE).write_text(matrix.page(found))
+    assert found == matrix.load(ROOT), "run `make matrix`, and look at the difference"
+    assert matrix.page(found) == (ROOT / matrix.PAGE).read_text(), "run `make generate`"
 
 
-@pytest.mark.parametrize("variant", STANDING)
+@pytest.mark.parametrize("variant", [each.name for each in STANDING if each.cases()])
 def test_the_stack_proves_itself(stands, variant):
     """The toolkit's own smoke test agrees; a second run writes nothing; no password is told or kept."""
     stand = stands[variant]

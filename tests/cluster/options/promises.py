@@ -20,6 +20,7 @@ MUST_WORK = {
     "traefik": OPTIONS,
     # of the rest: what its provider reads
     "traefik-compat": {"allow", "redirect", "canary"},
+    "ingress-nginx": OPTIONS,
 }
 
 # What has not landed yet; empty when the issue is done.
@@ -28,4 +29,5 @@ NOT_YET = {
     "nginx-crd": MUST_WORK["nginx-crd"],
     "traefik": MUST_WORK["traefik"] - {"ssl_redirect"},
     "traefik-compat": MUST_WORK["traefik-compat"],
+    "ingress-nginx": MUST_WORK["ingress-nginx"],
 }

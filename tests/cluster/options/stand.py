@@ -7,6 +7,7 @@ import socket
 import ssl
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 from dataclasses import dataclass
 
 import grpc
@@ -15,7 +16,7 @@ import websocket
 from tests.cluster.double import ask, obj
 from tests.cluster.options.case import Case
 from tests.cluster.options.variants import Variant
-from tests.cluster.playbook import Run, Site, create, kubectl
+from tests.cluster.playbook import Run, Site, alone, create, kubectl
 
 AT_ONCE = 8  # proofs of one variant
 THEIR_USERS = "guest:{SHA}+Q7DeXRskfBwutGPooegnIzNNRI="  # the password is "tea-for-two"
@@ -34,6 +35,7 @@ class Stand:
     def __init__(self, variant: Variant, cases: list[Case], folder, node):
         self.variant, self.cases, self.node = variant, cases, node
         self.site: Site = variant.site(folder)
+        self._held = ExitStack()
         self._workers = ThreadPoolExecutor(AT_ONCE + 1)
         self._run = self._workers.submit(self._bring)
         self._proofs = {each.name: self._workers.submit(self._prove, each) for each in cases}
@@ -53,8 +55,11 @@ class Stand:
     def clear(self):
         self._workers.shutdown(cancel_futures=True)
         self.site.clear()
+        self._held.close()
 
     def _bring(self):
+        if self.variant.custom_resources:
+            self._held.enter_context(alone("definitions"))
         self.site.clear()  # what a killed run left
         inventory = self.variant.inventory(self.site, self.cases, f"{client_of(self.node)}/32")
         if any(each.apart for each in self.cases):
