@@ -13,7 +13,7 @@ import yaml
 
 from module_utils.ingresskit.model.layers import LAYERED
 from module_utils.ingresskit.model.stack import Stack
-from tools import generate
+from tools import generate, matrix
 
 from .test_model import FULL
 
@@ -140,7 +140,32 @@ def test_tables_are_not_broken_by_their_text():
 
 def test_each_file_says_where_it_comes_from():
     for name, text in OUTPUTS.items():
-        assert generate.NOTE in text, name
+        assert (matrix.NOTE if name == str(matrix.PAGE) else generate.NOTE) in text, name
+
+
+SEEN = {
+    "a": {
+        "title": "A",
+        "ran": "a 1.0, a TEST DOUBLE of it",
+        "verb": "proven",
+        "options": {
+            "hsts": {"works": ["one", "two-three"], "refused": {}},
+            "cors": {"works": [], "refused": {"four": "cannot"}},
+            "regex": {"works": ["five"], "refused": {"six-seven": "cannot"}},
+        },
+    },
+    "b": {"title": "B", "ran": "not run", "verb": "rendered", "options": {"hsts": {"works": ["one"], "refused": {}}}},
+}
+
+
+def test_the_matrix():
+    lines = matrix.page(SEEN).splitlines()
+    assert "| option | A | B |" in lines
+    for row in ("| `hsts` | proven | rendered |", "| `cors` | refused | refused |"):
+        assert row in lines
+    assert "| `regex` | 1 of 2 proven | refused |" in lines
+    assert "- A: a 1.0, a TEST DOUBLE of it." in lines
+    assert lines[-3:] == ["### A", "", "- `cors` (four), `regex` (six seven): cannot"]
 
 
 def test_argument_specs_leave_the_inside_to_the_model():
