@@ -181,11 +181,11 @@ ingress_apps:
 OTHER = ingress(rule("a.example", path()), name="other")
 LOSSES = {
     "an annotation of another controller": (
-        [ingress(TEA, annotations={f"{NGINX}rewrite-target": "/"})],
-        f"Ingress cafe/cafe, annotation {NGINX}rewrite-target: only ingress-nginx reads it; the option rewrite says it",
+        [ingress(TEA, annotations={f"{NGINX}proxy-body-size": "8m", f"{TRAEFIK}router.tls": "true"})],
+        f"Ingress cafe/cafe, annotation {TRAEFIK}router.tls: only traefik reads it",
     ),
     "an annotation without an option": (
-        [ingress(TEA, annotations={f"{NGINX}x": "/"})], f"annotation {NGINX}x: only ingress-nginx reads it",
+        [ingress(TEA, annotations={f"{NGINX}x": "/"})], f"annotation {NGINX}x: no option says it",
     ),
     "a value that no controller reads": (
         [ingress(TEA, annotations={"nginx.org/ssl-redirect": "no"}, tls=[secured("cafe.example.com")])],
@@ -211,11 +211,11 @@ LOSSES = {
     "no Secret": ([ingress(TEA, tls=[{"hosts": ["a.example"]}])], "tls of a.example: the controller's default certificate"),
     "a host without paths": ([ingress(TEA, {"host": "a.example"})], "host a.example: it has no paths"),
     "a canary": (
-        [OTHER, ingress(TEA, annotations={f"{NGINX}canary": "true"})], "Ingress cafe/cafe, the whole Ingress: a canary belongs",
+        [OTHER, ingress(TEA, annotations={f"{NGINX}canary": "true"})], "canary of /tea of cafe.example.com: no other Ingress has",
     ),
     "a minion": (
         [OTHER, ingress(TEA, annotations={"nginx.org/mergeable-ingress-type": "minion"})],
-        "Ingress cafe/cafe, the whole Ingress: a minion shares its host",
+        "Ingress cafe/cafe, the whole Ingress: its master is not among the manifests",
     ),
     "a host in two namespaces": (
         [ingress(TEA), ingress(TEA, name="other", namespace="other")], "is a Prefix entry for this path already",

@@ -63,7 +63,9 @@ def app(rng, kind, hosts):
         paths = [path_entry(path) for path in rng.sample(PATHS, rng.randint(1, 4))]
         if rng.random() < 0.2:
             paths += [{**paths[0], "type": "Exact" if paths[0]["type"] != "Exact" else "Prefix"}]
-        return {"paths": paths} | tls(0.2) | redirect(0.2)
+        mine = tls(0.2)
+        # nothing is redirected without a certificate: that an inventory says so all the same is not read back
+        return {"paths": paths} | mine | (redirect(0.2) if mine or whole else {})
 
     def tls(odds):
         return {"tls": {"secret": rng.choice(["one", "two"])}} if rng.random() < odds else {}
@@ -71,7 +73,8 @@ def app(rng, kind, hosts):
     def redirect(odds):
         return {"options": {"ssl_redirect": rng.choice(REDIRECTS[kind])}} if rng.random() < odds else {}
 
-    made = {"hosts": {name: host() for name in hosts}} | tls(0.6) | redirect(0.4)
+    whole = tls(0.6)
+    made = {"hosts": {name: host() for name in hosts}} | whole | redirect(0.4)
     if rng.random() < 0.3:
         made["annotations"] = dict(rng.sample(sorted(NOTES.items()), rng.randint(1, 2)))
     if rng.random() < 0.3:

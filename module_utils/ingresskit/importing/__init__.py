@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Container, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,13 +13,18 @@ from ..errors import InventoryError, Problem
 from ..facts import Facts
 from ..model import load
 from ..model.controller import Controller
+from .canaries import add_canaries, is_canary, notes_of
 from .cursor import Cursor
-from .dialects import left_out, served_by
+from .dialects import served_by
 from .documents import Document, read_documents
 from .drafts import Draft, draft, join
+from .from_traefik import middlewares_in
 from .inventory import inventory_of, to_text
 from .loss import Loss
 from .manifest import Ingress, is_ingress, read_ingress
+from .masters import merge
+from .owners import owned, secured_hosts, split
+from .reading import Middlewares
 from .wishes import Wishes
 
 __all__ = ["Imported", "Source", "Wishes", "import_manifests"]
@@ -54,17 +59,36 @@ def import_manifests(sources: Iterable[Source], wishes: Wishes) -> Imported:
         kinds = ", ".join(f"{count} {kind}" for kind, count in ignored.items())
         raise InventoryError([Problem("", f"there is no Ingress to import (found: {kinds or 'nothing'})")])
     ingresses, losses = _chosen([each for each in found if each], wishes)
-    drafts: list[Draft] = []
-    for ingress in ingresses:
-        source = wishes.served_by or served_by(ingress, wishes.controller)
-        made, lost = draft(ingress, source, wishes.controller)
-        losses += lost
-        drafts += [made] if made.hosts or made.default else []
-    inventory, behind, renamed = inventory_of(join(drafts))
+    middlewares = middlewares_in(each for each in cursors if not is_ingress(each))
+    merged = merge(ingresses)
+    routes, named = split(merged.ingresses)
+    drafts, lost = _drafts(routes, wishes, middlewares, secured_hosts(ingresses))
+    drafts = join(drafts)
+    hosts, disowned = owned(drafts, named | merged.owners)
+    inventory, behind, renamed = inventory_of(drafts, hosts)
+    losses += [*merged.losses, *lost, *disowned]
     losses += [*renamed, *_unsupported(inventory, behind, wishes.controller)]
     classes = tuple(sorted({each.class_name for each in ingresses if each.class_name}))
     text = to_text(inventory, losses, _about(len(ingresses), wishes, classes))
     return Imported(inventory, text, tuple(losses), classes, dict(ignored))
+
+
+def _drafts(
+    ingresses: Sequence[Ingress], wishes: Wishes, middlewares: Middlewares, secured: Container[str]
+) -> tuple[list[Draft], list[Loss]]:
+    """An app for every Ingress that is one; what only adds to others is with them."""
+    losses: list[Loss] = []
+    drafts: list[Draft] = []
+    canaries: list[tuple[Draft, dict[str, str]]] = []
+    for ingress in ingresses:
+        source = wishes.served_by or served_by(ingress, wishes.controller)
+        made, lost = draft(ingress, source, wishes.controller, middlewares, secured)
+        losses += lost
+        if is_canary(ingress):
+            canaries.append((made, notes_of(ingress)))
+        elif made.hosts or made.default:
+            drafts.append(made)
+    return drafts, [*losses, *add_canaries(drafts, canaries)]
 
 
 def _objects(sources: Iterable[Source]) -> tuple[list[Cursor], list[Problem]]:
@@ -93,7 +117,7 @@ def _chosen(ingresses: Sequence[Ingress], wishes: Wishes) -> tuple[list[Ingress]
     """The Ingresses that can be apps."""
     chosen, losses = [], []
     for ingress in ingresses:
-        why = left_out(ingress)
+        why = None
         if wishes.class_name is not None and ingress.class_name != wishes.class_name:
             why = f"its class is {ingress.class_name or 'not named'}, and {wishes.class_name} was asked for"
         if wishes.namespaces and ingress.namespace not in wishes.namespaces:

@@ -1,21 +1,22 @@
 """Annotations of Ingresses: who reads them, and what they say in the contract's words.
 
-An annotation of the very controller that the apps are meant for can always be carried as it is. Those that change what
-is answered over plain HTTP become options, because smoke tests must know them.
+What an option says becomes one. The rest is carried as it is where the controller that the apps are meant for reads it
+anyway, and is lost where it does not.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import Any
 
 from ..controllers import CONTROLLERS, IngressController
 from ..controllers.traefik import ANNOTATION as TRAEFIK
 from ..controllers.traefik import EXACT_FIRST, REDIRECTS
 from ..model.controller import Controller
+from . import from_f5, from_ingress_nginx, from_traefik
 from .loss import Loss
 from .manifest import CLASS_ANNOTATION, Ingress
+from .reading import Entry, Place, Reader, Said, UnsaidError, give, items
 
 INGRESS_NGINX = "nginx.ingress.kubernetes.io/"
 # prefix of an annotation -> the controller that reads it (by its kind, where the contract has one)
@@ -47,44 +48,47 @@ MIDDLEWARES = f"{TRAEFIK}router.middlewares"
 PRIORITY = f"{TRAEFIK}router.priority"
 # what a controller answers over HTTP where TLS is set and nothing is said; None: it serves
 USUAL_CODES = {"nginx": 301, "ingress-nginx": 308, "traefik": None}
-# the contract's option for what an annotation of a controller that is left behind says (prefix of the part after "/")
-OPTIONS = {
-    "rewrite": "rewrite",
-    "use-regex": "regex",
-    "path-regex": "regex",
-    "affinity": "affinity",
-    "session-cookie": "affinity",
-    "sticky-cookie": "affinity",
-    "proxy-body-size": "body_size",
-    "client-max-body-size": "body_size",
-    "proxy-connect-timeout": "timeouts",
-    "proxy-read-timeout": "timeouts",
-    "proxy-send-timeout": "timeouts",
-    "backend-protocol": "backend_protocol",
-    "ssl-services": "backend_protocol",
-    "grpc-services": "backend_protocol",
-    "websocket-services": "backend_protocol",
-    "auth-": "basic_auth",
-    "basic-auth": "basic_auth",
-    "limit-": "rate_limit",
-    "whitelist-source-range": "allow",
-    "allowlist-source-range": "allow",
-    "permanent-redirect": "redirect",
-    "temporal-redirect": "redirect",
-    "ssl-passthrough": "ssl_passthrough",
-    "enable-cors": "cors",
-    "cors-": "cors",
-    "hsts": "hsts",
-    "proxy-set-headers": "headers",
-    "proxy-hide-headers": "headers",
+ASKED = "no option asks another service whether a request is allowed"
+SNIPPET = "it is free configuration: options such as headers and redirect may say what it does"
+CANARY = f"{INGRESS_NGINX}canary"  # and whatever begins so: see canaries.py
+FORCED = f"{INGRESS_NGINX}force-ssl-redirect"
+# who reads annotations of a prefix, and how; an Ingress is read as the controller that has served it reads it
+DIALECTS = {
+    "nginx.org/": ("nginx", from_f5.READERS),
+    "nginx.com/": ("nginx", from_f5.READERS),
+    INGRESS_NGINX: ("ingress-nginx", from_ingress_nginx.READERS),
+    TRAEFIK: ("traefik", from_traefik.READERS),
+}
+# why there is no option, by the beginning of what an annotation is called
+REASONS = {
+    "auth-url": ASKED,
+    "auth-signin": ASKED,
+    "auth-response": ASKED,
+    "auth-method": ASKED,
+    "auth-snippet": SNIPPET,
+    "auth-tls": "no option asks clients for certificates",
+    "auth-realm": "the option basic_auth has no realm",
+    "basic-auth-realm": "the option basic_auth has no realm",
+    "configuration-snippet": SNIPPET,
+    "server-snippet": SNIPPET,
+    "location-snippet": SNIPPET,
+    "stream-snippet": SNIPPET,
+    "app-root": "an Exact / with the option redirect says it",
+    "from-to-www-redirect": "a host of its own with the option redirect says it",
+    "server-alias": "further hosts of the app say it",
+    "session-cookie": "the option affinity has cookie and max_age alone",
+    "affinity-": "the option affinity has cookie and max_age alone",
+    "denylist": "the option allow names who may, no option who may not",
+    "custom-headers": "the option headers says it: write out what the ConfigMap holds",
+    "upstream-vhost": "the option headers can set the header Host",
+    "redirect-to-https": "it redirects where another proxy ends TLS; the option ssl_redirect is for where it ends here",
 }
 
 
 @dataclass
 class Translated:
-    """What the annotations of one Ingress come to."""
+    """What the annotations of one Ingress come to beside the options of its entries."""
 
-    options: dict[str, Any] = field(default_factory=dict)
     raw: dict[str, str] = field(default_factory=dict)
     losses: list[Loss] = field(default_factory=list)
 
@@ -103,42 +107,72 @@ def reader_of(name: str) -> str | None:
     return next((kind for prefix, kind in READERS.items() if name.startswith(prefix)), None)
 
 
-def left_out(ingress: Ingress) -> str | None:
-    """Why an Ingress cannot be an app: it only adds to what another one says."""
-    if ingress.annotations.get(f"{INGRESS_NGINX}canary") == "true":
-        return "a canary belongs to the path of another Ingress: the option canary there says it"
-    kind = ingress.annotations.get("nginx.org/mergeable-ingress-type")
-    if kind is not None:
-        return f"a {kind} shares its host with other Ingresses: write the host as one app with all its paths"
-    return None
+def translate(entries: list[Entry], source: str, meant: Controller, place: Place) -> Translated:
+    """Gives the entries of an Ingress what its annotations say as options, the rest as it is or as a loss.
 
-
-def translate(ingress: Ingress, source: str, meant: Controller, *, tls: bool) -> Translated:
-    """The annotations as options and raw annotations. ``source``: kind of controller that has served the Ingress,
-    ``meant``: the one that is to serve it, ``tls``: whether it has a certificate."""
-    done = Translated()
-    names = {name: value for name, value in ingress.annotations.items() if not _passing(name, value)}
-    redirect = {name: names.pop(name) for name in list(names) if _is_redirect(name, names[name])}
-    if tls:
-        _redirect(done, ingress, redirect, source, CONTROLLERS[meant.kind])
-    for name, value in names.items():
-        reader = reader_of(name)
-        if reader in (None, meant.compat or meant.kind):
+    ``source``: kind of controller that has served the Ingress, ``meant``: the one that is to serve it.
+    """
+    ingress, done = place.ingress, Translated()
+    rest = {name: value for name, value in ingress.annotations.items() if not _passing(name, value)}
+    _redirect(done, ingress, entries, _redirects_in(rest), source, CONTROLLERS[meant.kind])
+    for prefix, (kind, readers) in DIALECTS.items():
+        for reader in readers if kind == source else ():
+            said = {name: rest.pop(prefix + name) for name in reader.names if prefix + name in rest}
+            if said:
+                _read(reader, prefix, said, entries, place, done, meant)
+    for name, value in rest.items():
+        reads = reader_of(name)
+        if reads in (None, meant.compat or meant.kind):
             done.raw[name] = value
         else:
-            done.losses.append(_loss(ingress, name, _why(name, str(reader))))
+            done.losses.append(_loss(ingress, name, _why(name) if reads == source else f"only {reads} reads it"))
     return done
+
+
+def _read(
+    reader: Reader, prefix: str, said: Said, entries: list[Entry], place: Place, done: Translated, meant: Controller
+) -> None:
+    """Has one reader give its option. Where that cannot be, the annotations stay as they are for the controller that
+    reads them, else they are lost."""
+    full = {prefix + name: value for name, value in said.items()}
+    same = DIALECTS[prefix][0] == (meant.compat or meant.kind)
+    if same and reader.option and not _can(reader.option, meant):
+        done.raw |= full
+        return
+    before = [(entry.path, entry.type, dict(entry.options)) for entry in entries]
+    try:
+        reader.read(said, entries, place)
+    except UnsaidError as error:
+        if same or not error.partly:
+            for entry, state in zip(entries, before, strict=True):
+                entry.path, entry.type, entry.options = state
+        if same:
+            done.raw |= full
+        else:
+            done.losses.append(_loss(place.ingress, ", ".join(full), str(error)))
+
+
+def _can(option: str, meant: Controller) -> bool:
+    return CONTROLLERS[meant.kind].cannot(option, meant) is None
+
+
+def _redirects_in(rest: dict[str, str]) -> dict[str, str]:
+    """Takes what redirects to HTTPS out of the annotations; of Traefik's middlewares only those that do."""
+    said = {name: rest.pop(name) for name in (*SSL_REDIRECT, FORCED, REDIRECT_CODE) if name in rest}
+    names = items(rest.get(MIDDLEWARES, ""))
+    ours = [name for name in names if name in _middlewares()]
+    if ours:
+        said[MIDDLEWARES] = ours[0]
+        rest[MIDDLEWARES] = ",".join(name for name in names if name not in ours)
+        if not rest[MIDDLEWARES]:
+            del rest[MIDDLEWARES]
+    return said
 
 
 def _passing(name: str, value: str) -> bool:
     """What says nothing about routes, or what rendering says again by itself."""
     ours = name == PRIORITY and value == str(EXACT_FIRST)
-    return name == CLASS_ANNOTATION or name.startswith(BOOKKEEPING) or ours
-
-
-def _is_redirect(name: str, value: str) -> bool:
-    middleware = name == MIDDLEWARES and value in _middlewares()
-    return name in SSL_REDIRECT or name == REDIRECT_CODE or middleware
+    return name == CLASS_ANNOTATION or name.startswith((*BOOKKEEPING, CANARY)) or ours
 
 
 def _middlewares() -> dict[str, int]:
@@ -146,21 +180,31 @@ def _middlewares() -> dict[str, int]:
 
 
 def _redirect(
-    done: Translated, ingress: Ingress, said: Mapping[str, str], source: str, target: IngressController
+    done: Translated,
+    ingress: Ingress,
+    entries: list[Entry],
+    said: Said,
+    source: str,
+    target: IngressController,
 ) -> None:
     """The redirect to HTTPS, where it is not what the controller does anyway."""
+    secured = [entry for entry in entries if entry.secured]
+    if not secured:
+        if said.get(FORCED) == "true":
+            done.losses.append(_loss(ingress, FORCED, _why("redirect-to-https")))
+        return
     readable = {name: value for name, value in said.items() if _readable(name, value)}
     for name in said.keys() - readable.keys():
         done.losses.append(_loss(ingress, name, f"{said[name]!r} is no value for it: it had no effect"))
     code = _code(readable, source)
     usual = target.redirect_codes[0]
     if code is None:
-        done.options["ssl_redirect"] = False
+        give(secured, "ssl_redirect", False)
     elif code not in target.redirect_codes:
         why = f"{target.title} cannot answer with {code}, it will answer with {usual}"
         done.losses.append(Loss(str(ingress), ingress.at, "redirect to HTTPS", why))
     elif code != usual or REDIRECT_CODE in readable:
-        done.options["ssl_redirect"] = {"code": code}
+        give(secured, "ssl_redirect", {"code": code})
 
 
 def _readable(name: str, value: str) -> bool:
@@ -169,10 +213,10 @@ def _readable(name: str, value: str) -> bool:
     return name == MIDDLEWARES or value.lower() in ("true", "false")
 
 
-def _code(said: Mapping[str, str], source: str) -> int | None:
+def _code(said: Said, source: str) -> int | None:
     """What HTTP was answered with; None: no redirect."""
     flags = {said[name].lower() for name in SSL_REDIRECT if name in said}
-    if "false" in flags:
+    if "false" in flags and said.get(FORCED) != "true":
         return None
     if MIDDLEWARES in said:
         return _middlewares()[said[MIDDLEWARES]]
@@ -181,11 +225,9 @@ def _code(said: Mapping[str, str], source: str) -> int | None:
     return USUAL_CODES.get(source) or (USUAL_CODES["nginx"] if flags else None)
 
 
-def _why(name: str, reader: str) -> str:
-    said = name.rpartition("/")[2]
-    option = next((option for prefix, option in OPTIONS.items() if said.startswith(prefix)), None)
-    hint = f"; the option {option} says it for every controller" if option else ""
-    return f"only {reader} reads it{hint}" if reader != "some older controllers" else f"{reader} read it{hint}"
+def _why(name: str) -> str:
+    called = name.rpartition("/")[2]
+    return next((why for prefix, why in REASONS.items() if called.startswith(prefix)), "no option says it")
 
 
 def _loss(ingress: Ingress, name: str, why: str) -> Loss:

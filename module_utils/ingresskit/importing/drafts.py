@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Container, Iterator, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any
 
 from ..model.base import check_path
 from ..model.controller import Controller
+from ..model.routes import slug
 from .dialects import labels_lost, translate
 from .loss import Loss
-from .manifest import Backend, Entry, Ingress, Rule
+from .manifest import Backend, Ingress, Rule
+from .reading import Entry, Middlewares, Place
 
 PART_OF = "app.kubernetes.io/part-of"
 DEFAULT_CERTIFICATE = "the controller's default certificate serves it, which ingress_controller.default_tls sets"
@@ -18,69 +19,90 @@ DEFAULT_CERTIFICATE = "the controller's default certificate serves it, which ing
 
 @dataclass
 class HostDraft:
-    """What is known of a host: its entries, its certificate's Secret, its options (None: they make no difference)."""
+    """What is known of a host: its entries, its certificate's Secret."""
 
     entries: list[Entry] = field(default_factory=list)
     secret: str | None = None
-    options: dict[str, Any] | None = None
 
 
 @dataclass
 class Draft:
-    """An app in the making; ``ingress`` is what names it, ``usual`` its options, ``secured`` whether it has a
-    certificate."""
+    """An app in the making; ``ingress`` is the first that it is made of, ``app`` what it was rendered for, if known."""
 
     ingress: Ingress
     hosts: dict[str, HostDraft]
     default: Backend | None
     annotations: dict[str, str]
-    usual: dict[str, Any]
-    secured: bool
+    app: str | None = None
 
     @property
     def name(self) -> str:
-        return self.ingress.name
-
-    def rendered_for(self, mains: Container[tuple[str, str]]) -> str | None:
-        """The app that the Ingress was rendered for beside the main one (namespace, name), by its name and label."""
-        app = self.ingress.labels.get(PART_OF, "")
-        named = self.name == app or self.name.startswith(f"{app}-")
-        return app if named and (self.ingress.namespace, app) in mains else None
+        return self.app or self.ingress.name
 
 
-def draft(ingress: Ingress, source: str, meant: Controller) -> tuple[Draft, list[Loss]]:
-    """The app of one Ingress, and what of it has no equivalent."""
+def draft(
+    ingress: Ingress, source: str, meant: Controller, middlewares: Middlewares, secured: Container[str]
+) -> tuple[Draft, list[Loss]]:
+    """The app of one Ingress, and what of it has no equivalent. ``secured``: hosts to which any Ingress gives TLS."""
     losses = list(labels_lost(ingress))
     hosts: dict[str, HostDraft] = {}
     for rule in ingress.rules:
-        host = hosts.setdefault(rule.host, HostDraft())
-        losses += _take(ingress, host, rule)
+        losses += _take(ingress, hosts.setdefault(rule.host, HostDraft()), rule)
     hosts = {name: host for name, host in hosts.items() if host.entries}
     losses += _certificates(ingress, hosts)
-    tls = any(host.secret for host in hosts.values())
-    said = translate(ingress, source, meant, tls=tls)
-    for host in hosts.values():
-        host.options = said.options if host.secret else None
+    app = _rendered_for(ingress)
+    for name, host in hosts.items():
+        for entry in host.entries:
+            entry.secured, entry.level = name in secured, _level(ingress, app, name)
+    entries = [entry for host in hosts.values() for entry in host.entries]
+    said = translate(entries, source, meant, Place(ingress, middlewares))
+    for name, host in hosts.items():
+        losses += _sift(ingress, name, host)
+    hosts = {name: host for name, host in hosts.items() if host.entries}
     if ingress.default and ingress.default.backend is None:
         losses.append(_lost(ingress, ingress.default.at, "default backend", "it is a resource, and no Service"))
     default = ingress.default.backend if ingress.default else None
     if not hosts and not default:
         losses.append(_lost(ingress, ingress.at, "the whole Ingress", "nothing is left of it"))
-    return Draft(ingress, hosts, default, said.raw, said.options, tls), losses + said.losses
+    return Draft(ingress, hosts, default, said.raw, app or ingress.master), losses + said.losses
+
+
+def _rendered_for(ingress: Ingress) -> str | None:
+    """The app that an Ingress was rendered for: told by its label, and by a name that begins as rendering begins it."""
+    app = ingress.labels.get(PART_OF, "")
+    begins = tuple(f"{app}-{slug(rule.host)}" for rule in ingress.rules)
+    named = ingress.name in (app, f"{app}-exact") or ingress.name.startswith(begins)
+    return app if app and named else None
+
+
+def _level(ingress: Ingress, app: str | None, host: str) -> str:
+    """Where rendering has found the options of an Ingress, by its name."""
+    if app is None:
+        return ""
+    name = ingress.name.removesuffix("-exact")
+    return "app" if name == app else "host" if name == f"{app}-{slug(host)}" else "path"
 
 
 def _take(ingress: Ingress, host: HostDraft, rule: Rule) -> Iterator[Loss]:
-    """The entries of a rule that the contract can say, each once."""
+    """The entries of a rule that have a Service."""
     default = ingress.default
     if not rule.entries and default and default.backend:
-        host.entries.append(default)
+        host.entries.append(Entry(default.path, default.type, default.backend, default.at))
     elif not rule.entries:
         yield _lost(ingress, rule.at, f"host {rule.host}", "it has no paths")
     for entry in rule.entries:
-        what = f"path {entry.path} of {rule.host}"
         if entry.backend is None:
+            what = f"path {entry.path} of {rule.host}"
             yield _lost(ingress, entry.at, what, "its backend is a resource, and no Service")
-            continue
+        else:
+            host.entries.append(Entry(entry.path, entry.type, entry.backend, entry.at))
+
+
+def _sift(ingress: Ingress, name: str, host: HostDraft) -> Iterator[Loss]:
+    """Leaves the entries that the contract can say, each once."""
+    given, host.entries = host.entries, []
+    for entry in given:
+        what = f"path {entry.path} of {name}"
         try:
             check_path(entry.path)
         except ValueError as error:
@@ -89,7 +111,7 @@ def _take(ingress: Ingress, host: HostDraft, rule: Rule) -> Iterator[Loss]:
         twin = next((each for each in host.entries if same_rule(each, entry)), None)
         if twin is None:
             host.entries.append(entry)
-        elif twin.backend != entry.backend:
+        elif (twin.backend, twin.options) != (entry.backend, entry.options):
             yield _lost(ingress, entry.at, what, f"the entry {twin.path} ({twin.at}) takes the same requests first")
 
 
@@ -123,16 +145,15 @@ def _lost(ingress: Ingress, at: str, what: str, why: str) -> Loss:
 
 def join(drafts: Sequence[Draft]) -> list[Draft]:
     """Drafts that have to be one app made one: those that share a host, and what one app was rendered as."""
-    mains = {(one.ingress.namespace, one.name) for one in drafts}
     joined: list[Draft] = []
     places: dict[tuple[str, str, str], list[int]] = {}  # what a draft could share with another -> who has it
     for one in drafts:
-        app, ours = one.rendered_for(mains), one.ingress.namespace
-        shares = [(ours, "host", host) for host in one.hosts] + ([(ours, "app", app)] if app else [])
+        ours = one.ingress.namespace
+        shares = [(ours, "host", host) for host in one.hosts] + ([(ours, "app", one.app)] if one.app else [])
         candidates = sorted({index for share in shares for index in places.get(share, ())})
         index = next((index for index in candidates if _fit(joined[index], one)), len(joined))
         if index < len(joined):
-            joined[index] = _joined(joined[index], one, app)
+            joined[index] = _joined(joined[index], one)
         else:
             joined.append(one)
         for share in shares:
@@ -146,20 +167,26 @@ def _fit(one: Draft, other: Draft) -> bool:
     return (
         one.annotations == other.annotations
         and one.default == other.default
+        and (one.app is None or other.app is None or one.app == other.app)
         and all(
-            one.hosts[name].secret == other.hosts[name].secret
-            and one.hosts[name].options == other.hosts[name].options
-            and not any(same_rule(a, b) for a in one.hosts[name].entries for b in other.hosts[name].entries)
+            None in (one.hosts[name].secret, other.hosts[name].secret)
+            or one.hosts[name].secret == other.hosts[name].secret
+            for name in shared
+        )
+        and all(
+            not any(same_rule(a, b) for a in one.hosts[name].entries for b in other.hosts[name].entries)
             for name in shared
         )
     )
 
 
-def _joined(one: Draft, other: Draft, app: str | None) -> Draft:
+def _joined(one: Draft, other: Draft) -> Draft:
     """Both as one, under the name of the app they were rendered for, or of which the other's is a longer form, else the
     first one's."""
-    main = other if other.name == app or one.name.startswith(f"{other.name}-") else one
+    main = other if other.name == one.app or one.name.startswith(f"{other.name}-") else one
     hosts = {name: replace(host, entries=list(host.entries)) for name, host in one.hosts.items()}
     for name, host in other.hosts.items():
-        hosts.setdefault(name, replace(host, entries=[])).entries.extend(host.entries)
-    return Draft(main.ingress, hosts, one.default, one.annotations, main.usual, main.secured)
+        mine = hosts.setdefault(name, replace(host, entries=[]))
+        mine.entries.extend(host.entries)
+        mine.secret = mine.secret or host.secret
+    return Draft(main.ingress, hosts, one.default, one.annotations, one.app or other.app)

@@ -66,6 +66,7 @@ class Ingress:
     default: Entry | None
     rules: tuple[Rule, ...]
     tls: tuple[Tls, ...]
+    master: str | None = None  # the Ingress of its namespace to which F5's controller adds it
 
     def __str__(self) -> str:
         return f"Ingress {self.namespace}/{self.name}"
