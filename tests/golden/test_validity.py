@@ -100,7 +100,19 @@ BROKEN = {
     "backend": (without("Service", "tea-svc"), "there is no Service shop-live/tea-svc"),
     "backend's port": (
         change(
-            "Ingress", "shop", "spec", "rules", 1, "http", "paths", 1, "backend", "service", "port", "name", to="web"
+            "Ingress",
+            "shop-pay-example-com",
+            "spec",
+            "rules",
+            0,
+            "http",
+            "paths",
+            1,
+            "backend",
+            "service",
+            "port",
+            "name",
+            to="web",
         ),
         "the Service coffee-svc has no port web",
     ),

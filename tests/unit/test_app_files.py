@@ -229,7 +229,7 @@ def test_findings_name_the_file_too(tmp_path):
     (tmp_path / "a.yml").write_text("""
 ingress_apps:
   one: {tls: {cert_file: gone.crt, key_file: gone.key}, hosts: {a.example: web:80}}
-  two: {options: {body_size: 1m}, hosts: {a.example: {paths: {/: {service: b, port: 80, options: {regex: true}}}}}}
+  two: {options: {cors: {}}, hosts: {a.example: {paths: {/: {service: b, port: 80, options: {allow: [10.0.0.0/8]}}}}}}
 """)
     found = {
         finding.path: finding.message
@@ -239,10 +239,10 @@ ingress_apps:
     assert set(found) == {
         "a.yml: ingress_apps.one.tls.cert_file",
         "a.yml: ingress_apps.one.tls.key_file",
-        "a.yml: ingress_apps.two.options.body_size",
+        "a.yml: ingress_apps.two.options.cors",
         'a.yml: ingress_apps.two.hosts."a.example".paths."/"',
-        'a.yml: ingress_apps.two.hosts."a.example".paths."/".options.body_size',
-        'a.yml: ingress_apps.two.hosts."a.example".paths."/".options.regex',
+        'a.yml: ingress_apps.two.hosts."a.example".paths."/".options.cors',
+        'a.yml: ingress_apps.two.hosts."a.example".paths."/".options.allow',
     }
     assert f"there is no file {tmp_path}/gone.crt" in found["a.yml: ingress_apps.one.tls.cert_file"]
     twice = found['a.yml: ingress_apps.two.hosts."a.example".paths."/"']

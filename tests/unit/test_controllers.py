@@ -236,8 +236,12 @@ def test_behind_traefik_exact_entries_come_first():
     assert second["spec"]["tls"] == [{"hosts": ["h.example", "all.example"], "secretName": "s"}]
 
 
-def test_f5_orders_them_itself():
-    assert routes("nginx") == {"a": routes("traefik")["a"] | routes("traefik")["a-exact"]}
+def test_f5_orders_them_itself_and_every_host_has_its_ingress():
+    everything = routes("traefik")["a"] | routes("traefik")["a-exact"]
+    assert set().union(*routes("nginx").values()) == everything
+    assert {name: {host for host, _, _ in paths} for name, paths in routes("nginx").items()} == {
+        "a": {"h.example"}, "a-exact-example": {"exact.example"}, "a-all-example": {"all.example"},
+    }  # fmt: skip
 
 
 @pytest.mark.parametrize("kind", CONTROLLERS)

@@ -144,23 +144,28 @@ def ingresses(text: str, kind: str) -> dict[str, list[str]]:
 PLAIN = "{paths: {/: x:80}}"
 NO_REDIRECT = "{options: {ssl_redirect: false}, paths: {/: x:80}}"
 OWN = "{tls: {secret: t}, paths: {/: x:80}}"
-# hosts and more of one app -> its Ingresses behind F5, behind Traefik
+BOTH_APART = {"app": ["a.b"], "app-c-d": ["c.d"]}
+# hosts and more of one app -> its Ingresses behind F5, where each host has one; behind Traefik
 SPLITS = {
-    "all alike": (f"hosts: {{a.b: {PLAIN}, '*.c': {PLAIN}}}, tls: {{secret: s}}", {"app": ["a.b", "*.c"]}, None),
+    "all alike": (
+        f"hosts: {{a.b: {PLAIN}, '*.c': {PLAIN}}}, tls: {{secret: s}}",
+        {"app": ["a.b"], "app-wildcard-c": ["*.c"]}, {"app": ["a.b", "*.c"]},
+    ),
     "one with options": (
         f"hosts: {{a.b: {PLAIN}, c.d: {NO_REDIRECT}}}, tls: {{secret: s}}", {"app-c-d": ["c.d"], "app": ["a.b"]}, None,
     ),
     "all with the same options": (
         f"hosts: {{a.b: {PLAIN}, c.d: {NO_REDIRECT}}}, tls: {{secret: s}}, options: {{ssl_redirect: false}}",
-        {"app": ["a.b", "c.d"]}, None,
+        BOTH_APART, {"app": ["a.b", "c.d"]},
     ),
     "one alone with options": (f"hosts: {{c.d: {NO_REDIRECT}}}, tls: {{secret: s}}", {"app": ["c.d"]}, None),
-    "a certificate of its own": (f"hosts: {{a.b: {PLAIN}, c.d: {OWN}}}, tls: {{secret: s}}", {"app": ["a.b", "c.d"]}, None),
-    "TLS for one only": (
-        f"hosts: {{a.b: {PLAIN}, c.d: {OWN}}}", {"app": ["a.b", "c.d"]}, {"app-c-d": ["c.d"], "app": ["a.b"]},
+    "a certificate of its own": (
+        f"hosts: {{a.b: {PLAIN}, c.d: {OWN}}}, tls: {{secret: s}}", BOTH_APART, {"app": ["a.b", "c.d"]},
     ),
+    "TLS for one only": (f"hosts: {{a.b: {PLAIN}, c.d: {OWN}}}", BOTH_APART, {"app-c-d": ["c.d"], "app": ["a.b"]}),
     "every host beside one": (
-        f"hosts: {{'*': {PLAIN}, a.b: {PLAIN}}}, tls: {{secret: s}}", {"app-wildcard": [""], "app": ["a.b"]}, None,
+        f"hosts: {{'*': {PLAIN}, a.b: {PLAIN}}}, tls: {{secret: s}}",
+        {"app": [""], "app-a-b": ["a.b"]}, {"app-wildcard": [""], "app": ["a.b"]},
     ),
     "every host alone": (f"hosts: {{'*': {PLAIN}}}", {"app": [""]}, None),
     "a default backend alone": ("default_backend: x:80", {"app": [""]}, None),

@@ -12,13 +12,14 @@ from ..images import NGINX
 from ..manifests import RESTRICTED_CONTAINER, Object, content_hash, manifest, present
 from ..model.certificates import DEFAULT_SECRET
 from ..model.controller import Controller
-from ..model.options import Hsts, Options
-from ..model.routes import Entry, Site
+from ..model.routes import Entry, Site, slug
 from ..model.stack import Stack
 from ..model.tls import TlsSource
 from . import nginx_resources
-from .base import NOT_YET, IngressController, wants_redirect
+from .base import IngressController
 from .ingresses import Treatment, once
+from .nginx_refusals import nginx_refusals
+from .nginx_routes import HOSTLESS, master, nginx_routes, of_host, told_of
 from .workload import PodSpec, role_bindings, rule, surroundings, workload
 
 CONFIG = "nginx-config"
@@ -30,7 +31,6 @@ WRITABLE = {
     "nginx-state": "/var/lib/nginx/state",
     "nginx-log": "/var/log/nginx",
 }
-HOSTLESS = {"nginx.org/ssl-redirect": "false"}
 CLUSTER_RULES = [
     rule("discovery.k8s.io", "endpointslices", "list watch"),
     rule("", "services secrets pods", "list watch"),
@@ -57,7 +57,12 @@ class Nginx(IngressController):
     http_port = 80
     https_port = 443
     redirect_codes = (301, 302, 307, 308)
-    options = frozenset({"ssl_redirect"})
+    options = frozenset(
+        {
+            *("ssl_redirect", "hsts", "rewrite", "regex", "affinity", "body_size", "timeouts", "backend_protocol"),
+            *("basic_auth", "rate_limit", "headers"),
+        }
+    )
     password_secret = ("nginx.org/htpasswd", ("htpasswd",))
     definitions = nginx_resources.DEFINITIONS
     prefix_by_element = False
@@ -76,6 +81,8 @@ class Nginx(IngressController):
         controller, labels = stack.controller, self.pod_labels(stack)
         spec = self._pod(stack)
         config = {key: config_value(value) for key, value in controller.settings.items()}
+        if any(entry.options.backend_protocol == "GRPC" for site in stack.sites.values() for entry in site.entries):
+            config.setdefault("http2", "true")  # without it F5 takes no notice of nginx.org/grpc-services
         ingress_class = manifest(
             "IngressClass",
             self.class_name(controller),
@@ -158,13 +165,13 @@ class Nginx(IngressController):
         return not nginx_resources.is_routed(site, stack)
 
     def routes(self, stack: Stack, app_name: str, facts: Facts) -> list[Object]:
-        return once(super().routes(stack, app_name, facts) + nginx_resources.app_share(self, stack, app_name))
+        return once(nginx_routes(self, stack, app_name) + nginx_resources.app_share(self, stack, app_name))
 
     def host_routes(self, stack: Stack, host: str, facts: Facts) -> list[Object]:
         site = stack.sites[host]
         if nginx_resources.is_routed(site, stack):
             return nginx_resources.host_share(self, site, stack)
-        return super().host_routes(stack, host, facts)
+        return [master(self, stack, site, slug(host), stack.name, {})]
 
     def cannot(self, option: str, controller: Controller) -> str | None:
         if option in nginx_resources.OPTIONS:
@@ -172,15 +179,8 @@ class Nginx(IngressController):
         return super().cannot(option, controller)
 
     def treat(self, entry: Entry, site: Site, stack: Stack, facts: Facts) -> Treatment:
-        if entry.host == "*":  # the default server, whose certificate it takes: HTTP must not be redirected for that
-            return Treatment(HOSTLESS)
-        policies = nginx_resources.ingress_policies(entry, stack, self.class_name(stack.controller))
-        named = nginx_resources.policies_annotation(policies)
-        return Treatment(_redirect(entry.options, tls=site.tls) | named, objects=tuple(policies))
-
-    def hsts_words(self, hsts: Hsts) -> tuple[str, ...]:
-        """It adds ``preload`` always: observed on 5.5.4."""
-        return (*super().hsts_words(hsts.model_copy(update={"preload": False})), "preload")
+        told, annotations = told_of(self, stack, site, [entry])
+        return Treatment({**of_host(site), **(annotations or {})}, objects=told[0].objects)
 
     def catch_all_annotations(self) -> dict[str, str]:
         return HOSTLESS
@@ -193,27 +193,13 @@ class Nginx(IngressController):
 
     def refusals(self, stack: Stack) -> Iterator[tuple[str, str]]:
         yield from nginx_resources.refusals(stack)
-        for host, site in stack.sites.items():
-            if nginx_resources.is_routed(site, stack):
-                continue
-            if host != "*" and (site.shared or any(entry.options is not site.options for entry in site.entries)):
-                at = next((entry.at for entry in site.entries if entry.options is not site.options), host)
-                yield at, NOT_YET
+        yield from nginx_refusals(self, stack)
         hostless = [name for name, app in stack.apps.items() if app.answers_every_host]
         for name in hostless[1:]:
             yield (
                 stack.at(name),
                 f"F5's controller has one default server, and {stack.at(hostless[0])} is it: merge the two apps",
             )
-
-
-def _redirect(options: Options, *, tls: bool) -> dict[str, str]:
-    if not tls:
-        return {}
-    if not wants_redirect(options, tls=tls):
-        return {"nginx.org/ssl-redirect": "false"}
-    code = options.ssl_redirect.code if options.ssl_redirect else None
-    return {"nginx.org/http-redirect-code": str(code)} if code else {}
 
 
 def config_value(value: object) -> str:

@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 from ..model.apps import PathType
 from ..model.controller import Controller
 from ..model.options import Hsts, Options, RateLimit, Rewrite
+from .workload import replicas
 
 PREFIX = "nginx.org/"
 REGEX, REWRITES, TARGET = PREFIX + "path-regex", PREFIX + "rewrites", PREFIX + "rewrite-target"
@@ -76,7 +77,7 @@ def scalable(limit: RateLimit, controller: Controller) -> bool:
     """
     if controller.workload == "DaemonSet":
         return False
-    pods = controller.autoscaling.max if controller.autoscaling else controller.replicas
+    pods = controller.autoscaling.max if controller.autoscaling else replicas(controller)
     return limit.rps * 60 >= pods
 
 
@@ -89,14 +90,6 @@ def added(headers: Mapping[str, str]) -> dict[str, str]:
         return {}
     said = ",".join(f"{name}: {value}: always" for name, value in headers.items())
     return prefixed({"add-header": said, "add-header-inherit": "merge"})
-
-
-def hsts_header(hsts: Hsts) -> str:
-    """The value of Strict-Transport-Security (RFC 6797)."""
-    words = [f"max-age={hsts.max_age}"]
-    words += ["includeSubDomains"] if hsts.include_subdomains else []
-    words += ["preload"] if hsts.preload else []
-    return "; ".join(words)
 
 
 def hsts_of_host(hsts: Hsts | None) -> dict[str, str]:
@@ -171,8 +164,10 @@ def _regex(path: str, kind: PathType, rewrite: Rewrite | None, service: Mapping[
     if whole.endswith("$"):
         return Said(found | {TARGET: target or "/"}, service, ((whole, "ImplementationSpecific"),))
     rest = re.compile(path).groups + 1
-    slash, tail = ("/", f"{path.rstrip('/')}/?(.*)") if not target else ("", f"{path}(.*)")
-    return Said(found | {TARGET: f"{target}{slash}${rest}"}, service, ((tail, "ImplementationSpecific"),))
+    slash = path.endswith("/") or not target
+    pattern = f"{path}(.*)" if target or path.endswith("/") else f"{path}/?(.*)"
+    found[TARGET] = f"{target}{'/' if slash else ''}${rest}"
+    return Said(found, service, ((pattern, "ImplementationSpecific"),))
 
 
 def told_of_services(said: Mapping[str, Mapping[str, str]]) -> dict[str, str]:

@@ -8,20 +8,19 @@ Controller, "Policy type reference" and "VirtualServer and VirtualServerRoute re
 
 from __future__ import annotations
 
-import base64
 import hashlib
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from ..htpasswd import htpasswd
 from ..manifests import Object, content_hash, manifest, present
 from ..model.apps import Backend
 from ..model.options import Canary, Cors, HeaderChanges, Options, RateLimit, Redirect
 from ..model.routes import Entry, Site, slug
 from ..model.stack import Stack
 from .ingresses import once, rest_of
+from .nginx_users import password_secret
 from .workload import rule
 
 if TYPE_CHECKING:
@@ -65,19 +64,6 @@ def is_routed(site: Site, stack: Stack) -> bool:
 def ingress_policies(entry: Entry, stack: Stack, class_name: str) -> list[Object]:
     """The Policies that the Ingress of an entry names (``nginx.org/policies``)."""
     return list(_access(entry.options, entry.app, stack.namespace_of(entry.app), class_name))
-
-
-def password_secret(entry: Entry, stack: Stack) -> tuple[str, list[Object]]:
-    """The name of the Secret with an entry's users, of type nginx.org/htpasswd; and the Secret where it is ours."""
-    auth, namespace = entry.options.basic_auth, stack.namespace_of(entry.app)
-    assert auth is not None
-    if auth.secret is not None:
-        return auth.secret, []
-    lines = htpasswd(auth.users or {}, f"{stack.name}/{namespace}/{entry.app}")
-    name = f"{entry.app}-users-{content_hash(lines)[:8]}"
-    labels = {PART_OF: entry.app}
-    data = {"htpasswd": base64.b64encode(lines.encode()).decode()}
-    return name, [manifest("Secret", name, namespace, labels=labels, type="nginx.org/htpasswd", data=data)]
 
 
 def policies_annotation(policies: Sequence[Object]) -> dict[str, str]:
