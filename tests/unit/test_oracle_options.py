@@ -42,7 +42,8 @@ def line(probe):
         f"or {promise.turned_away}" if promise.turned_away else "",
         "" if promise.tls == "none" else promise.tls,
     ]
-    begin = " ".join((f"{probe.kind}: {request.scheme} {request.path}", *sent))
+    method = "" if request.method == "GET" else f" {request.method}"
+    begin = " ".join((f"{probe.kind}: {request.scheme}{method} {request.path}", *sent))
     return f"{begin} = {' '.join(filter(None, parts))}"
 
 
@@ -68,7 +69,7 @@ PLAIN = {
     "backend_protocol: HTTPS": ["route: http /tea = 200 a/tea-svc"],
     "backend_protocol: WS, timeouts: {read: 5}": ["route: http /tea = 200 a/tea-svc"],
     "backend_protocol: GRPC, body_size: 1k": [
-        "route: http /tea Content-Type=application/grpc TE=trailers = 200 grpc-status()"
+        "route: http POST /tea Content-Type=application/grpc TE=trailers = 200 grpc-status()"
     ],
     "ssl_passthrough: true": ["route: https /tea = 200 a/tea-svc any"],
     "redirect: {to: 'https://x.example/?a', code: 308}, body_size: 1k": [
@@ -177,6 +178,15 @@ def test_a_host_goes_before_a_looser_one_with_a_longer_path():
     found = [line(each) for each in probes(stack, controller_for(stack.controller), None)]
     assert "route: http /long/tea = 200 a/tea-svc" in found
     assert not any("a/y" in each and "/long" in each for each in found)  # a stranger need not have that path
+
+
+def test_an_unknown_path_may_be_refused_as_the_host_is():
+    entries = one("{allow: [10.0.0.0/8], basic_auth: {secret: s}}") + ", /coffee: 'tea-svc:80'"
+    stack = stack_of(entries)
+    found = probes(stack, controller_for(stack.controller), None)
+    assert [line(each) for each in found if each.kind == "unknown-path"] == [
+        "unknown-path: http /ingresskit-smoke-no-such-path = 404 or (401, 403)"
+    ]
 
 
 def test_a_password_is_in_no_repr():

@@ -73,6 +73,11 @@ def turned_away(options: Options) -> tuple[int, ...]:
     return (*limited, 403) if closed else limited
 
 
+def refusals(options: Options) -> tuple[int, ...]:
+    """Every status by which an option may refuse a request."""
+    return turned_away(options) + ((401,) if options.basic_auth else ())
+
+
 def login_of(options: Options) -> tuple[str, str] | None:
     """A user whose password the inventory tells; None where it has hashes only, or a Secret that others made."""
     users = options.basic_auth.users if options.basic_auth else None
@@ -96,7 +101,8 @@ def _probes(asked: Asked) -> Iterator[Told]:
         yield replace(asked.request, scheme="https"), replace(asked.main, tls="any"), "route"
         return
     tls: Tls = "verified" if site.tls else "none"
-    request = replace(asked.request, headers=asked.request.headers + _sent(options), login=login_of(options))
+    method = "POST" if options.backend_protocol == "GRPC" else asked.request.method
+    request = replace(asked.request, method=method, headers=_sent(options), login=login_of(options))
     expected = replace(_answer(asked), tls=tls)
     locked = options.basic_auth is not None
     refused = Expected(status=(401,), headers=(Header("WWW-Authenticate", ("basic*",)),), tls=tls)

@@ -10,7 +10,7 @@ from ..controllers import IngressController
 from ..controllers.base import wants_redirect
 from ..model.routes import Entry, Site
 from ..model.stack import ExtraProbe, Stack
-from .entries import Asked, entry_probes, path_to_ask
+from .entries import Asked, entry_probes, path_to_ask, refusals
 from .matching import is_regex, match
 from .types import Expected, Probe, Request, Scheme, Tls
 
@@ -134,7 +134,9 @@ class _Site:
         at = f'{world.stack.at(site.entries[0].app)}.hosts."{site.host}"'
         expected, source = found or (not_found(world.stack, world.page), at)
         request = Request("https" if site.tls else "http", self.name, UNKNOWN_PATH)
-        yield Probe(request, replace(expected, tls=tls), source, kind="unknown-path")
+        # some controllers have no place for an option but the whole host
+        away = {status for entry in site.entries for status in refusals(entry.options)}
+        yield Probe(request, replace(expected, tls=tls, turned_away=tuple(sorted(away))), source, kind="unknown-path")
 
 
 def wildcard_of(host: str) -> str:

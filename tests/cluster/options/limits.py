@@ -33,7 +33,7 @@ def timeouts_that_suffice(behind):
     assert behind.status("/tea/delay/1") == 200
 
 
-@case("rate_limit", app({"/tea": to(COFFEE, rate_limit={"rps": 2, "burst": 3}), "/coffee": COFFEE}, tls=False))
+@case("rate_limit", app({"/tea": to(COFFEE, rate_limit={"rps": 2, "burst": 4}), "/coffee": COFFEE}, tls=False))
 def rate_limit_of_a_path(behind):
     for _ in range(4):
         assert behind.status("/tea", tls=False) == 200
