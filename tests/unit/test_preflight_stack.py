@@ -318,13 +318,15 @@ def test_a_service_of_others_as_default_backend(kind, refused):
     assert [each.path for each in found] == ["ingress_controller.default_backend.service"] * refused
 
 
-def test_compat_is_refused():
-    assert [each.path for each in findings("ingress_controller: {compat: ingress-nginx}", "traefik")] == [
-        "ingress_controller.compat"
-    ]
+def test_a_retired_controller_has_to_be_accepted():
+    (found,) = findings("ingress_controller: {}", "ingress-nginx")
+    assert found.path == "ingress_controller.kind"
+    for words in ("retired", "unfixed", "compat: ingress-nginx", "kind: nginx", "accept_retired: true"):
+        assert words in found.message
+    assert not findings("ingress_controller: {accept_retired: true}", "ingress-nginx")
 
 
-@pytest.mark.parametrize("kind", ["ingress-nginx", "haproxy", "envoy-gateway", "kgateway"])
+@pytest.mark.parametrize("kind", ["haproxy", "envoy-gateway", "kgateway"])
 def test_a_reserved_controller_names_those_there_are(kind):
     with pytest.raises(InventoryError) as caught:
         controller_for(model.load({"ingress_controller": {"kind": kind}}).controller)

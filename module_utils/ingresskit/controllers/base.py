@@ -25,7 +25,7 @@ class IngressController(ABC):
 
     kind: ClassVar[str]
     title: ClassVar[str]
-    class_controller: ClassVar[str]  # spec.controller of its IngressClass
+    class_controller: ClassVar[str]  # spec.controller of its IngressClass, unless controller_name says another
     default_namespace: ClassVar[str]
     default_class: ClassVar[str]
     default_image: ClassVar[ImageRef]
@@ -44,6 +44,10 @@ class IngressController(ABC):
 
     def class_name(self, controller: Controller) -> str:
         return controller.class_name or self.default_class
+
+    def controller_name(self, controller: Controller) -> str:
+        """``spec.controller`` of its IngressClass."""
+        return self.class_controller
 
     def service_name(self, controller: Controller) -> str:
         """Name of the Service that lets the traffic in; that of the first way in where there are several."""
@@ -114,12 +118,16 @@ class IngressController(ABC):
         return [ingress]
 
     @abstractmethod
-    def catch_all_annotations(self) -> dict[str, str]:
-        """Annotations of the hostless Ingress that answers where no other rule matches."""
+    def catch_all_annotations(self) -> dict[str, str] | None:
+        """Annotations of the hostless Ingress that answers where no other rule matches; None: a flag does it."""
 
     @abstractmethod
     def not_found_per_host(self) -> bool:
         """True where a known host needs a ``/`` entry of its own to answer unknown paths with the default backend."""
+
+    def own_server(self) -> bool:
+        """True where a known host answers every path by itself: wildcard and hostless rules are not asked then."""
+        return self.not_found_per_host()
 
     @abstractmethod
     def refusals(self, stack: Stack) -> Iterator[tuple[str, str]]:

@@ -46,16 +46,12 @@ class Traefik(IngressController):
     oldest = (3, 5)  # strictprefixmatching
     http_port = 8000  # no privileged port, no capability
     https_port = 8443
-    redirect_codes = (301, 302)
+    redirect_codes: ClassVar[tuple[int, ...]] = (301, 302)
     options = frozenset({"ssl_redirect"})
     password_secret = (None, ("htpasswd", "auth", "users"))
     definitions = traefik_crd.DEFINITIONS
     prefix_by_element = True
     cluster_rules: ClassVar[list[Object]] = CLUSTER_RULES
-
-    def controller_name(self, controller: Controller) -> str:
-        """``spec.controller`` of the IngressClass."""
-        return self.class_controller
 
     def tag_of(self, version: str | None) -> str:
         return f"v{version.removeprefix('v')}" if version else self.default_image.tag
@@ -174,7 +170,7 @@ class Traefik(IngressController):
         exact["metadata"] = metadata | {"name": f"{metadata['name']}-exact", "annotations": annotations}
         return [exact, others]
 
-    def catch_all_annotations(self) -> dict[str, str]:
+    def catch_all_annotations(self) -> dict[str, str] | None:
         return {f"{ANNOTATION}router.priority": "1"}
 
     def not_found_per_host(self) -> bool:

@@ -25,6 +25,7 @@ class PodSpec:
     volumes: Sequence[Object] = ()
     init_containers: Sequence[Object] = ()
     annotations: Mapping[str, str] = field(default_factory=dict)
+    gid: int | None = None  # None: as the uid
 
 
 def workload(stack: Stack, spec: PodSpec, labels: Mapping[str, str]) -> Object:
@@ -57,9 +58,10 @@ def _template(controller: Controller, spec: PodSpec, labels: Mapping[str, str]) 
         "resources": controller.resources.model_dump(exclude_defaults=True),
         **spec.container,
     }
+    group = spec.uid if spec.gid is None else spec.gid
     pod = present(
         serviceAccountName=spec.name,
-        securityContext={**RESTRICTED_POD, "runAsUser": spec.uid, "runAsGroup": spec.uid, "fsGroup": spec.uid},
+        securityContext={**RESTRICTED_POD, "runAsUser": spec.uid, "runAsGroup": group, "fsGroup": group},
         terminationGracePeriodSeconds=controller.termination.grace,
         imagePullSecrets=[{"name": name} for name in controller.image.pull_secrets],
         nodeSelector=controller.node_selector,

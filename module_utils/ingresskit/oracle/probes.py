@@ -72,11 +72,8 @@ class _World:
         return None
 
     def beyond(self, host: str, path: str, *, tls: bool) -> tuple[Expected, str] | None:
-        """Who answers what a host's own entries leave over, where the controller goes on to looser hosts then.
-
-        One that needs a "/" entry for each host does not: there a host is a server of its own.
-        """
-        if self.dialect.not_found_per_host():
+        """Who answers what a host's own entries leave over, where the controller goes on to looser hosts then."""
+        if self.dialect.own_server():
             return None
         for looser in (wildcard_of(host), "*"):
             site = self.stack.sites.get(looser) if looser != host else None

@@ -75,7 +75,10 @@ def default_backend_objects(stack: Stack, dialect: IngressController, facts: Fac
         page = page_of(stack, facts)
         for namespace in dict.fromkeys([*([] if taken else [home]), *_needing(stack, dialect)]):
             objects += list(_pod_objects(namespace, backend, page))
-    return objects if taken else [*objects, _catch_all(stack, dialect, home, backend)]
+    annotations = dialect.catch_all_annotations()
+    if taken or annotations is None:
+        return objects
+    return [*objects, _catch_all(stack, dialect, home, backend, annotations)]
 
 
 def _needing(stack: Stack, dialect: IngressController) -> Iterator[str]:
@@ -87,7 +90,9 @@ def _needing(stack: Stack, dialect: IngressController) -> Iterator[str]:
                 yield stack.namespace_of(name)
 
 
-def _catch_all(stack: Stack, dialect: IngressController, home: str, backend: DefaultBackend) -> Object:
+def _catch_all(
+    stack: Stack, dialect: IngressController, home: str, backend: DefaultBackend, annotations: dict[str, str]
+) -> Object:
     namespace, service, port = home, NAME, "80"
     if backend.service is not None:
         name, _, port = backend.service.rpartition(":")
@@ -96,7 +101,7 @@ def _catch_all(stack: Stack, dialect: IngressController, home: str, backend: Def
     path = {"path": "/", "pathType": "Prefix", "backend": {"service": {"name": service, "port": number}}}
     spec = {"ingressClassName": dialect.class_name(stack.controller), "rules": [{"http": {"paths": [path]}}]}
     name = f"{stack.name}-default-backend"
-    return manifest("Ingress", name, namespace, labels=LABELS, annotations=dialect.catch_all_annotations(), spec=spec)
+    return manifest("Ingress", name, namespace, labels=LABELS, annotations=annotations, spec=spec)
 
 
 def _pod_objects(namespace: str, backend: DefaultBackend, page: str | None) -> Iterator[Object]:

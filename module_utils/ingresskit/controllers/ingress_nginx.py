@@ -1,0 +1,230 @@
+"""ingress-nginx (github.com/kubernetes/ingress-nginx), retired in March 2026: for stacks on their way elsewhere.
+
+Flags: its user guide, "Command line arguments"; what runs around it: its static manifests for bare metal, less what is
+left out by intention. That is the admission webhook with its two Jobs, second image and cluster rights: it was the way
+in of CVE-2025-1974, does not test the rendered configuration since, and our preflight has looked at the same values
+before anything is sent.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from ..facts import Facts
+from ..images import INGRESS_NGINX
+from ..manifests import RESTRICTED_CONTAINER, Object, manifest
+from ..model.certificates import DEFAULT_SECRET
+from ..model.controller import Controller
+from ..model.options import Options
+from ..model.routes import Entry, Site
+from ..model.stack import Stack
+from .base import IngressController, wants_redirect
+from .ingress_nginx_dialect import OPTIONS, Reader, response_headers, treatment
+from .ingress_nginx_limits import site_refusals, value_refusals
+from .ingresses import PAGE_BACKEND, Treatment
+from .workload import PodSpec, role_bindings, rule, surroundings, workload
+
+CONFIG = "ingress-nginx-controller"
+STATUS_PORT = 10254  # health and metrics
+RETIRED = (
+    "ingress-nginx was retired in March 2026 and its vulnerabilities stay unfixed. The way out: kind: traefik with"
+    " compat: ingress-nginx reads the same annotations, kind: nginx is maintained by F5. To install it all the same,"
+    " set ingress_controller.accept_retired: true"
+)
+CLUSTER_RULES = [
+    rule("", "configmaps secrets services", "get list watch"),
+    rule("discovery.k8s.io", "endpointslices", "get list watch"),
+    rule("networking.k8s.io", "ingresses ingressclasses", "get list watch"),
+    rule("networking.k8s.io", "ingresses/status", "update"),
+    rule("", "events", "create patch"),
+]
+READER = Reader("ingress-nginx")
+
+
+class IngressNginx(IngressController):
+    kind = "ingress-nginx"
+    title = "ingress-nginx"
+    class_controller = "k8s.io/ingress-nginx"
+    default_namespace = "ingress-nginx"
+    default_class = "nginx"
+    default_image = INGRESS_NGINX
+    oldest = (1, 12)  # strict-validate-path-type, annotations-risk-level, temporal-redirect-code
+    http_port = 80
+    https_port = 443
+    redirect_codes = (308, 301, 302, 307)
+    options = OPTIONS
+    prefix_by_element = True
+
+    def tag_of(self, version: str | None) -> str:
+        return f"v{version.removeprefix('v')}" if version else self.default_image.tag
+
+    def controller_name(self, controller: Controller) -> str:
+        return class_controller(self, controller)
+
+    def objects(self, stack: Stack, facts: Facts) -> list[Object]:
+        controller, labels = stack.controller, self.pod_labels(stack)
+        spec = self._pod(stack)
+        own_rules = [
+            rule("", "pods", "get list watch"),
+            rule("coordination.k8s.io", "leases", "create"),
+            {**rule("coordination.k8s.io", "leases", "get update"), "resourceNames": [self._election(stack)]},
+        ]
+        ingress_class = manifest(
+            "IngressClass",
+            self.class_name(controller),
+            labels=labels,
+            annotations={"ingressclass.kubernetes.io/is-default-class": "true"} if controller.default_class else None,
+            spec={"controller": self.controller_name(controller)},
+        )
+        return [
+            *surroundings(stack, spec, labels),
+            *role_bindings(stack, spec, labels, CLUSTER_RULES, own_rules),
+            manifest("ConfigMap", CONFIG, spec.namespace, labels=labels, data=self.config(stack)),
+            ingress_class,
+            workload(stack, spec, labels),
+        ]
+
+    def config(self, stack: Stack) -> dict[str, str]:
+        """Its ConfigMap: what is safe and what the options need for all hosts at once, under the inventory's keys."""
+        controller = stack.controller
+        last = controller.termination.grace - controller.termination.drain
+        said: dict[str, object] = {
+            "allow-snippet-annotations": False,
+            "annotations-risk-level": "Medium",  # the highest of those that the options become
+            "strict-validate-path-type": True,
+            "hsts": False,  # it would be on for every host; the option sets it where it is wanted
+            "worker-shutdown-timeout": f"{max(last - 5, 1)}s",
+        }
+        codes = {self.redirect_code(options) for options in _redirected(stack)}
+        if len(codes) == 1:
+            said["http-redirect-code"] = codes.pop()
+        statuses = {options.rate_limit.status for options in _in_force(stack) if options.rate_limit}
+        if len(statuses) == 1:
+            said["limit-req-status-code"] = statuses.pop()
+        headers = response_headers(stack)
+        if headers:
+            said["global-allowed-response-headers"] = ",".join(headers)
+        return {key: _text(value) for key, value in {**said, **controller.settings}.items()}
+
+    def _pod(self, stack: Stack) -> PodSpec:
+        controller = stack.controller
+        probe = {"httpGet": {"path": "/healthz", "port": "status"}}
+        security = {
+            **RESTRICTED_CONTAINER,
+            "readOnlyRootFilesystem": False,  # it writes its configuration beside the templates of the image
+            "capabilities": {"drop": ["ALL"], "add": ["NET_BIND_SERVICE"]},
+        }
+        return PodSpec(
+            name=self.default_namespace,
+            namespace=self.namespace(controller),
+            image=self.image(controller),
+            args=self.args(stack),
+            ports={"http": self.http_port, "https": self.https_port, "status": STATUS_PORT},
+            uid=101,
+            gid=82,  # the image's www-data, who owns what is written to
+            container={
+                "readinessProbe": {**probe, "periodSeconds": 1},
+                "livenessProbe": {**probe, "periodSeconds": 10, "failureThreshold": 5},
+                # it ends the controller and waits for it, so that requests under way are finished
+                "lifecycle": {"preStop": {"exec": {"command": ["/wait-shutdown"]}}},
+                "securityContext": security,
+            },
+        )
+
+    def args(self, stack: Stack) -> list[str]:
+        """Command-line arguments; an image's entry point is dumb-init, which takes the program's name first."""
+        controller = stack.controller
+        service = f"$(POD_NAMESPACE)/{self.published_service(controller)}"
+        balanced = any(self.ingress_gets_address(expose) for expose in controller.exposes)
+        flags = [
+            "/nginx-ingress-controller",
+            f"--election-id={self._election(stack)}",
+            f"--controller-class={self.controller_name(controller)}",
+            f"--ingress-class={self.class_name(controller)}",
+            f"--configmap=$(POD_NAMESPACE)/{CONFIG}",
+            f"--update-status={_text(balanced)}",  # it would need the right to read nodes otherwise
+            f"--enable-metrics={_text(controller.metrics.enabled)}",
+            "--profiling=false",
+            # the load balancers in front need a moment to see that the Pod left its endpoints
+            f"--shutdown-grace-period={controller.termination.drain}",
+            "--post-shutdown-grace-period=0",
+        ]
+        if balanced:
+            flags.append(f"--publish-service={service}")
+        if controller.default_tls is not None:
+            flags.append(
+                f"--default-ssl-certificate=$(POD_NAMESPACE)/{controller.default_tls.secret or DEFAULT_SECRET}"
+            )
+        if controller.default_backend is not None:
+            flags.append(f"--default-backend-service={default_service(controller, '$(POD_NAMESPACE)')}")
+        if any(options.ssl_passthrough for options in _in_force(stack)):
+            flags.append("--enable-ssl-passthrough=true")
+        return flags
+
+    def _election(self, stack: Stack) -> str:
+        return f"{stack.name}-{self.default_namespace}-leader"
+
+    def treat(self, entry: Entry, site: Site, stack: Stack, facts: Facts) -> Treatment:
+        return treatment(entry, site, stack, facts, READER)
+
+    def catch_all_annotations(self) -> None:
+        return None
+
+    def not_found_per_host(self) -> bool:
+        return False
+
+    def unknown_host_tls(self, controller: Controller) -> bool:
+        return True  # with a certificate it makes itself, where no default one is given
+
+    def refusals(self, stack: Stack) -> Iterator[tuple[str, str]]:
+        if not stack.controller.accept_retired:
+            yield "ingress_controller.kind", RETIRED
+        yield from value_refusals(stack)
+        yield from site_refusals(stack)
+        yield from self._one_for_all(stack)
+
+    def _one_for_all(self, stack: Stack) -> Iterator[tuple[str, str]]:
+        """Values that it has in its ConfigMap only."""
+        asked: dict[str, dict[int, str]] = {"ssl_redirect.code": {}, "rate_limit.status": {}}
+        for site in stack.sites.values():
+            for entry in site.entries:
+                if wants_redirect(entry.options, tls=site.tls):
+                    asked["ssl_redirect.code"].setdefault(self.redirect_code(entry.options), entry.at)
+                if entry.options.rate_limit is not None:
+                    asked["rate_limit.status"].setdefault(entry.options.rate_limit.status, entry.at)
+        for key, by_value in asked.items():
+            for first, *others in [list(by_value)] if by_value else []:
+                for value in others:
+                    why = f"ingress-nginx has one for all hosts, and {by_value[first]} has {first}, not {value}"
+                    yield f"{by_value[value]}.options.{key}", why
+
+
+def class_controller(dialect: IngressController, controller: Controller) -> str:
+    """``spec.controller`` of the IngressClass.
+
+    A class that says k8s.io/ingress-nginx is served by every controller that looks for that. So a class of another name
+    than the default adds its name: it is its own stack's alone (user guide, "Multiple Ingress controllers").
+    """
+    name = dialect.class_name(controller)
+    own = "" if name == dialect.default_class else f"-{name}"
+    return f"{IngressNginx.class_controller}{own}"
+
+
+def default_service(controller: Controller, home: str) -> str:
+    """``namespace/name`` of the Service for what no rule matches; its first port is what they take."""
+    backend = controller.default_backend
+    assert backend is not None
+    return backend.service.rpartition(":")[0] if backend.service else f"{home}/{PAGE_BACKEND.service}"
+
+
+def _in_force(stack: Stack) -> Iterator[Options]:
+    return (entry.options for site in stack.sites.values() for entry in site.entries)
+
+
+def _redirected(stack: Stack) -> Iterator[Options]:
+    for site in stack.sites.values():
+        yield from (entry.options for entry in site.entries if wants_redirect(entry.options, tls=site.tls))
+
+
+def _text(value: object) -> str:
+    return str(value).lower() if isinstance(value, bool) else str(value)
