@@ -38,6 +38,7 @@ class IngressController(ABC):
     password_secret: ClassVar[tuple[str | None, tuple[str, ...]]]
     definitions: ClassVar[tuple[str, ...]] = ()  # names of the CustomResourceDefinitions of its own kinds
     prefix_by_element: ClassVar[bool]  # False: Prefix is a prefix of the text, against the Ingress API
+    external_names: ClassVar[bool] = True  # does it resolve the name of an ExternalName Service?
 
     def namespace(self, controller: Controller) -> str:
         return controller.namespace or self.default_namespace

@@ -66,6 +66,7 @@ class Nginx(IngressController):
     password_secret = ("nginx.org/htpasswd", ("htpasswd",))
     definitions = nginx_resources.DEFINITIONS
     prefix_by_element = False
+    external_names = False  # of NGINX Plus alone: docs.nginx.com, "Support for Type ExternalName Services"
 
     def definitions_url(self, controller: Controller) -> str:
         tag = f"v{self.version(controller)}"

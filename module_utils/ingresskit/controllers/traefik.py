@@ -16,6 +16,7 @@ from ..manifests import RESTRICTED_CONTAINER, Object, content_hash, manifest, pr
 from ..model.certificates import DEFAULT_SECRET
 from ..model.controller import Controller
 from ..model.routes import Entry, Site
+from ..model.services import external_names
 from ..model.stack import Stack
 from . import traefik_crd
 from .base import IngressController, option_levels, wants_redirect
@@ -149,6 +150,8 @@ class Traefik(IngressController):
         if any(self.ingress_gets_address(expose) for expose in controller.exposes):
             service = f"{self.namespace(controller)}/{self.published_service(controller)}"
             flags.append(f"{provider}.ingressendpoint.publishedservice={service}")
+        if external_names(stack):
+            flags.append(f"{provider}.allowexternalnameservices=true")  # off by default: doc.traefik.io, same page
         return flags
 
     def treat(self, entry: Entry, site: Site, stack: Stack, facts: Facts) -> Treatment:

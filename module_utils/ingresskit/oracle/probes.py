@@ -9,6 +9,7 @@ from dataclasses import replace
 from ..controllers import IngressController
 from ..controllers.base import wants_redirect
 from ..model.routes import Entry, Site
+from ..model.services import echo_services
 from ..model.stack import ExtraProbe, Stack
 from .entries import Asked, entry_probes, path_to_ask, refusals
 from .matching import is_regex, match
@@ -53,8 +54,8 @@ class _World:
 
     def backend(self, app_name: str, service: str) -> Expected:
         backend = f"{self.stack.namespace_of(app_name)}/{service}"
-        if self.names_itself(app_name, service):
-            return Expected(status=(200,), backend=backend, identity="echo")
+        if backend in self.echoes:
+            return Expected(status=(200,), backend=self.echoes[backend], identity="echo")
         return Expected(backend=backend)
 
     def answer(self, host: str, path: str) -> tuple[Expected, str] | None:
@@ -176,13 +177,3 @@ def _extra(world: _World, index: int, extra: ExtraProbe) -> Probe:
     expected = Expected((extra.status,), extra.backend, location=extra.location, body_contains=extra.body, tls=tls)
     request = Request(extra.scheme, host_to_ask(extra.host), extra.path, extra.method, tuple(extra.headers.items()))
     return Probe(request, expected, f"ingress_smoke.extra[{index}]", kind="extra")
-
-
-def echo_services(stack: Stack) -> set[str]:
-    """ "namespace/service" of the workloads that run the echo backend, which names itself."""
-    return {
-        f"{stack.namespace_of(name)}/{workload}-svc"
-        for name, app in stack.apps.items()
-        for workload, spec in app.workloads.items()
-        if spec.image is None
-    }

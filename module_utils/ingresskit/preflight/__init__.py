@@ -11,6 +11,7 @@ from ..model.certificates import CertificateUse
 from ..model.stack import Stack
 from ..render.files import file_names
 from ..render.secrets import uses_of
+from .backends import check_backends
 from .certificates import check_certificates
 from .definitions import check_definitions
 from .effect import check_effect
@@ -29,6 +30,7 @@ def check(stack: Stack, dialect: IngressController, facts: Facts) -> list[Findin
     findings = [
         *check_supported(stack, dialect),
         *check_routes(stack),
+        *check_backends(stack, dialect),
         *check_exposure(stack, dialect),
         *check_effect(stack),
         *check_objects(stack),

@@ -5,6 +5,7 @@ from __future__ import annotations
 from ..images import ECHO
 from ..manifests import RESTRICTED_CONTAINER, RESTRICTED_POD, Object, field_env, manifest, plain_env, present
 from ..model.apps import Workload
+from ..model.services import workload_labels
 
 ECHO_HEALTH = "/.ingresskit/healthz"
 ECHO_REQUESTS = {"requests": {"cpu": "10m", "memory": "32Mi"}}
@@ -15,7 +16,7 @@ UNKNOWN_IMAGE_CONTAINER = {
 
 def workload_objects(app: str, namespace: str, name: str, workload: Workload) -> list[Object]:
     """Deployment and Service of one workload; without an image it runs the echo backend."""
-    labels = {"app.kubernetes.io/name": name, "app.kubernetes.io/instance": app}
+    labels = workload_labels(app, name)
     deployment = manifest(
         "Deployment",
         name,

@@ -1,0 +1,69 @@
+"""Services that no workload brings but ``ingress_extra_objects``: aliases, headless ones, names of other clusters.
+
+A backend names a Service; what stands behind it shows in the inventory as far as the inventory brings it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from .stack import Stack
+
+
+def workload_labels(app: str, workload: str) -> dict[str, str]:
+    """Labels that select the Pods of a workload."""
+    return {"app.kubernetes.io/name": workload, "app.kubernetes.io/instance": app}
+
+
+def extra_services(stack: Stack) -> Iterator[tuple[str, dict[str, Any]]]:
+    """("namespace/name", spec) of each Service among the extra objects; what is no Service at all is left out."""
+    for item in stack.ingress_extra_objects:
+        metadata, spec = item.get("metadata"), item.get("spec")
+        if item.get("kind") == "Service" and isinstance(metadata, dict) and isinstance(spec, dict):
+            yield f"{metadata.get('namespace', 'default')}/{metadata.get('name')}", spec
+
+
+def external_names(stack: Stack) -> set[str]:
+    """ "namespace/name" of the extra Services of type ExternalName."""
+    return {place for place, spec in extra_services(stack) if spec.get("type") == "ExternalName"}
+
+
+def echo_services(stack: Stack) -> dict[str, str]:
+    """ "namespace/service" -> what the echo backend behind it calls itself: the "namespace/service" of its workload."""
+    labels = {
+        f"{stack.namespace_of(name)}/{workload}-svc": workload_labels(name, workload)
+        for name, app in stack.apps.items()
+        for workload, spec in app.workloads.items()
+        if spec.image is None
+    }
+    found = {place: place for place in labels}
+    extra = dict(extra_services(stack))
+    for place, spec in extra.items():
+        behind = _selected(place, spec, labels)
+        if len(behind) == 1:
+            found[place] = behind[0]
+    for place, spec in extra.items():
+        target = _in_cluster(spec)
+        if target in found:
+            found[place] = found[target]
+    return found
+
+
+def _selected(place: str, spec: dict[str, Any], labels: dict[str, dict[str, str]]) -> list[str]:
+    selector, namespace = spec.get("selector"), place.partition("/")[0]
+    if not isinstance(selector, dict) or not selector:
+        return []
+    return [
+        service for service, has in labels.items()
+        if service.startswith(f"{namespace}/") and selector.items() <= has.items()
+    ]  # fmt: skip
+
+
+def _in_cluster(spec: dict[str, Any]) -> str:
+    """The Service that an ExternalName of this cluster points to; "" where it is none."""
+    if spec.get("type") != "ExternalName":
+        return ""
+    name, _, rest = str(spec.get("externalName", "")).partition(".")
+    namespace, _, zone = rest.partition(".")
+    return f"{namespace}/{name}" if zone.startswith("svc") else ""
