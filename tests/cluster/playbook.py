@@ -8,7 +8,6 @@ import os
 import re
 import subprocess
 import sys
-import tempfile
 import time
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -16,6 +15,7 @@ from pathlib import Path
 
 import yaml
 
+from testbed.cache import Cache
 from tests.cluster.double import ask, obj, until
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -198,11 +198,8 @@ class Site(Project):
 
 @contextmanager
 def alone(what):
-    """Only one test of this run at a time has what belongs to the cluster as a whole, such as definitions of resources.
-
-    In the folder of the run's own lock, so that its workers meet here.
-    """
-    with (Path(tempfile.gettempdir()) / f"ingresskit-cluster-{what}.lock").open("w") as handle:
+    """Only one test at a time, of whatever run of this user, has what is there once: a stack of fixed name, definitions."""
+    with (Cache.of_user().root / f"test-{what}.lock").open("w") as handle:
         fcntl.flock(handle, fcntl.LOCK_EX)
         yield
 

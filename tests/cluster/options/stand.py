@@ -58,6 +58,7 @@ class Stand:
         self._held.close()
 
     def _bring(self):
+        self._held.enter_context(alone(self.site.name))
         if self.variant.custom_resources:
             self._held.enter_context(alone("definitions"))
         self.site.clear()  # what a killed run left
