@@ -77,6 +77,7 @@ class Stand:
 
 def their_users(namespace):
     """A Secret that somebody else made, as both dialects of nginx want theirs."""
+    kubectl("delete", "namespace", namespace, "--ignore-not-found")  # one that is on its way out is waited for
     kubectl("create", "namespace", namespace)
     data = {"htpasswd": THEIR_USERS, "auth": THEIR_USERS}
     create(obj("v1", "Secret", "their-users", namespace, type="nginx.org/htpasswd", stringData=data))
