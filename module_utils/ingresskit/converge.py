@@ -30,6 +30,7 @@ from .observe import (
     local_facts,
     save_authority,
     served_kinds,
+    with_former_dynamic,
 )
 from .oracle import identity, probes
 from .parts.subject import Subject, whole
@@ -317,7 +318,8 @@ class _Run:
             self.findings = self.subject.check(facts)
             preflight.raise_findings(self.findings)
         facts = certificate_facts(self.api, uses, facts, seen, intact(seen, record), record)
-        objects = own(self.subject.render(facts), self.stack.name, self.owner.state_namespace, self.owner.part)
+        objects = with_former_dynamic(self.api, self.subject.render(facts), seen)
+        objects = own(objects, self.stack.name, self.owner.state_namespace, self.owner.part)
         return objects, facts, complete(self.api, seen, objects, record)
 
     def _note(self, facts: Facts) -> Note:

@@ -62,6 +62,13 @@ def manifest(
     return {"apiVersion": API_VERSIONS.get(kind, "v1"), "kind": kind, "metadata": metadata, **body}
 
 
+def workload_service(app: str, namespace: str, name: str) -> Object:
+    """The Service NAME-svc of a workload that is deployed with an app."""
+    labels = {"app.kubernetes.io/name": name, "app.kubernetes.io/instance": app}
+    ports = [{"name": "http", "port": 80, "targetPort": "http", "protocol": "TCP"}]
+    return manifest("Service", f"{name}-svc", namespace, labels=labels, spec={"selector": labels, "ports": ports})
+
+
 def group_of(obj: Object) -> str:
     """The API group of an object, "" for the core one."""
     return str(obj["apiVersion"]).rpartition("/")[0]

@@ -11,6 +11,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from .api.resources import Object, Ref
+from .controllers.traefik_dynamic import NAME as DYNAMIC
+from .controllers.traefik_dynamic import references, with_former
 from .errors import ClusterError, ConflictError, Problem
 from .facts import ExistingSecret, Facts, KeyPair, KnownCertificate
 from .model.certificates import CertificateUse
@@ -145,6 +147,18 @@ def _is_kept(api: Api, owner: Owner, authority: KeyPair) -> bool:
     if kept is not None and kept.certificate != authority.certificate:
         raise ConflictError(f"another run has made the CA of the stack {owner.stack} meanwhile: run again")
     return kept is not None
+
+
+def with_former_dynamic(api: Api, objects: list[Object], seen: Snapshot) -> list[Object]:
+    """Objects to be brought, Traefik's dynamic configuration with what live Ingresses and Services still name: they are
+    changed after it. One GET, and one of the Secret beside it; none where another controller is brought."""
+    places = (Ref.of(obj) for obj in objects if obj["kind"] == "ConfigMap" and obj["metadata"]["name"] == DYNAMIC)
+    place = next(places, None)
+    if place is None or place not in seen.owned:
+        return objects
+    secret = _secret_ref(str(place.namespace), DYNAMIC)
+    files = api.get(secret) if secret in seen.owned else None
+    return with_former(objects, api.get(place), files, references(seen.owned.values()))
 
 
 def with_certificates_in_place(api: Api, past: Past, seen: Snapshot, record: Release) -> list[Object]:

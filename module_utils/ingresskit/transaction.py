@@ -22,7 +22,7 @@ from .engine.wait import wait
 from .errors import IngresskitError, ReleaseError
 from .manifests import BEFORE_ROUTES, Object
 from .model.stack import Stack
-from .observe import AUTHORITY, with_certificates_in_place
+from .observe import AUTHORITY, with_certificates_in_place, with_former_dynamic
 from .report.progress import Pace, applied, waiting
 from .settings import Settings
 from .state import store
@@ -109,6 +109,7 @@ class Transaction:
         past = store.recall(self.api, self.owner, record, number)
         seen = observe(self.api, self.owner, record)
         objects = with_certificates_in_place(self.api, past, seen, record)
+        objects = with_former_dynamic(self.api, objects, seen)
         seen = complete(self.api, seen, objects, record)
         changes = plan(objects, seen, record, force_conflicts=self.options.force_conflicts)
         changes.raise_conflicts()

@@ -251,7 +251,7 @@ class _Stack:
         ]:
             if "configMap" in source and not self._has("ConfigMap", namespace, source["configMap"]["name"]):
                 yield f"there is no ConfigMap {source['configMap']['name']}"
-            if "secret" in source:
+            if "secret" in source and not source["secret"].get("optional"):
                 secret = source["secret"]
                 yield from self._need_secret(namespace, secret.get("secretName") or secret["name"])
         for each in pod.get("imagePullSecrets", ()):

@@ -7,7 +7,7 @@ import yaml
 
 from module_utils.ingresskit import model
 from module_utils.ingresskit.controllers import CONTROLLERS
-from module_utils.ingresskit.controllers.traefik import TO_HTTPS
+from module_utils.ingresskit.controllers.traefik_middlewares import TO_HTTPS
 from module_utils.ingresskit.facts import Facts
 from module_utils.ingresskit.model.options import Options
 from module_utils.ingresskit.render import render

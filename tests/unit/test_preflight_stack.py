@@ -256,7 +256,7 @@ ROWS = {
     "a code that Traefik has not": Row(
         host("{options: {ssl_redirect: {code: 308}}, paths: {/: x:80}, tls: {secret: s}}"),
         host("{options: {ssl_redirect: {code: 302}}, paths: {/: x:80}, tls: {secret: s}}"),
-        f"{HOST}.options.ssl_redirect.code", "Traefik redirects with 301, 302, not 308; nginx can", kinds=("traefik",),
+        f"{HOST}.options.ssl_redirect.code", "Traefik redirects with 301, 302 (308 and 307 to other methods than GET), not 308", kinds=("traefik",),
     ),
 }  # fmt: skip
 

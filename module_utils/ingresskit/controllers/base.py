@@ -114,10 +114,6 @@ class IngressController(ABC):
         """Why this controller cannot do an option at all, "" where there is nothing to explain; None where it can."""
         return None if option in self.options else ""
 
-    def arrange(self, ingress: Object) -> list[Object]:
-        """An Ingress in the pieces that make the controller route as the Ingress API says; mostly it is one."""
-        return [ingress]
-
     @abstractmethod
     def catch_all_annotations(self) -> dict[str, str] | None:
         """Annotations of the hostless Ingress that answers where no other rule matches; None: a flag does it."""

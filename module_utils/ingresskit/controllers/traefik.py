@@ -1,6 +1,7 @@
 """Traefik Proxy, by its Kubernetes Ingress provider (doc.traefik.io, "Kubernetes Ingress").
 
-No custom resource is used: middlewares come from its file provider, out of a ConfigMap.
+No custom resource is used: middlewares come from its file provider, out of a ConfigMap. What an entry's options become
+stands in traefik_routes, traefik_middlewares and traefik_services, the file in traefik_dynamic.
 """
 
 from __future__ import annotations
@@ -8,27 +9,22 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import ClassVar
 
-import yaml
-
 from ..facts import Facts
 from ..images import TRAEFIK
-from ..manifests import RESTRICTED_CONTAINER, Object, content_hash, manifest, present
+from ..manifests import BEFORE_ROUTES, RESTRICTED_CONTAINER, Object, manifest
 from ..model.certificates import DEFAULT_SECRET
 from ..model.controller import Controller
-from ..model.routes import Entry, Site
-from ..model.services import external_names
+from ..model.options import Options
+from ..model.routes import NO_OPTIONS, Entry, Site
 from ..model.stack import Stack
-from . import traefik_crd
-from .base import IngressController, option_levels, wants_redirect
-from .ingresses import Treatment
+from . import traefik_crd, traefik_refusals
+from .base import IngressController
+from .ingresses import Treatment, rest_of
+from .traefik_dynamic import FOLDER, HASH, NAME, Dynamic, joined
+from .traefik_middlewares import REDIRECTS, to_https
+from .traefik_routes import LAST, ROUTER, Route, exact_first
 from .workload import PodSpec, role_bindings, rule, surroundings, workload
 
-DYNAMIC = "traefik-dynamic"
-FOLDER = "/etc/traefik/dynamic"
-ANNOTATION = "traefik.ingress.kubernetes.io/"
-TO_HTTPS = r"^http://(\[[^\]]+\]|[^/:]+)(?::\d+)?(/.*)?$"
-EXACT_FIRST = 1_000_000  # above the length of any rule
-REDIRECTS = {301: ("redirect-permanently", True), 302: ("redirect-temporarily", False)}
 CLUSTER_RULES = [
     rule("", "services secrets nodes", "get list watch"),
     rule("discovery.k8s.io", "endpointslices", "list watch"),
@@ -47,8 +43,8 @@ class Traefik(IngressController):
     oldest = (3, 5)  # strictprefixmatching
     http_port = 8000  # no privileged port, no capability
     https_port = 8443
-    redirect_codes: ClassVar[tuple[int, ...]] = (301, 302)
-    options = frozenset({"ssl_redirect"})
+    redirect_codes: ClassVar[tuple[int, ...]] = tuple(REDIRECTS)
+    options = frozenset(Options.model_fields)
     password_secret = (None, ("htpasswd", "auth", "users"))
     definitions = traefik_crd.DEFINITIONS
     prefix_by_element = True
@@ -63,7 +59,8 @@ class Traefik(IngressController):
 
     def objects(self, stack: Stack, facts: Facts) -> list[Object]:
         controller, labels = stack.controller, self.pod_labels(stack)
-        spec = self._pod(stack)
+        dynamic = self.dynamic(stack, facts)
+        spec = self._pod(stack, dynamic)
         ingress_class = manifest(
             "IngressClass",
             self.class_name(controller),
@@ -71,23 +68,33 @@ class Traefik(IngressController):
             annotations={"ingressclass.kubernetes.io/is-default-class": "true"} if controller.default_class else None,
             spec={"controller": self.controller_name(controller)},
         )
-        dynamic = {"dynamic.yaml": yaml.safe_dump(_dynamic(controller))}
         return [
             *surroundings(stack, spec, labels),
             *role_bindings(stack, spec, labels, self._rules(controller), []),
-            manifest("ConfigMap", DYNAMIC, spec.namespace, labels=labels, data=dynamic),
+            *dynamic.objects(spec.namespace, labels),
             ingress_class,
-            workload(stack, spec, labels),
+            workload(stack, spec, labels, {BEFORE_ROUTES: "true"}),
         ]
 
     def _rules(self, controller: Controller) -> list[Object]:
         return [*self.cluster_rules, *(traefik_crd.RULES if controller.custom_resources else [])]
 
-    def _pod(self, stack: Stack) -> PodSpec:
+    def dynamic(self, stack: Stack, facts: Facts) -> Dynamic:
+        """What the file provider reads: beside what is always there, what the options of every entry need."""
+        entries = ((entry, site) for entry, site in self._entries(stack) if entry.options is not NO_OPTIONS)
+        return joined([usual(stack), *(Route(entry, site, stack, facts).dynamic for entry, site in entries)])
+
+    def _entries(self, stack: Stack) -> Iterator[tuple[Entry, Site]]:
+        """Every entry with its host, those for the paths left over among them."""
+        for site in stack.sites.values():
+            rest = (rest_of(self, stack, name, site) for name in site.apps)
+            yield from ((entry, site) for entry in (*site.entries, *rest) if entry is not None)
+
+    def _pod(self, stack: Stack, dynamic: Dynamic) -> PodSpec:
         controller = stack.controller
         probe = {"httpGet": {"path": "/ping", "port": "ping"}}
         # the default certificate lies beside the file that names it: Traefik watches that folder and no other
-        sources = [{"configMap": {"name": DYNAMIC}}]
+        sources: list[Object] = [{"configMap": {"name": NAME}}, {"secret": {"name": NAME, "optional": True}}]
         if controller.default_tls is not None:
             sources.append({"secret": {"name": controller.default_tls.secret or DEFAULT_SECRET}})
         ports = {"http": self.http_port, "https": self.https_port, "ping": 8080}
@@ -104,11 +111,14 @@ class Traefik(IngressController):
                 "readinessProbe": {**probe, "periodSeconds": 1},
                 "livenessProbe": {**probe, "periodSeconds": 10},
                 "securityContext": RESTRICTED_CONTAINER,
-                "volumeMounts": [{"name": "dynamic", "mountPath": FOLDER, "readOnly": True}],
+                "volumeMounts": [
+                    {"name": "dynamic", "mountPath": FOLDER, "readOnly": True},
+                    {"name": "tmp", "mountPath": "/tmp"},  # noqa: S108 (its own: request bodies that it counts)
+                ],
             },
-            volumes=[{"name": "dynamic", "projected": {"sources": sources}}],
+            volumes=[{"name": "dynamic", "projected": {"sources": sources}}, {"name": "tmp", "emptyDir": {}}],
             # it reloads the file by itself, but only when the kubelet gets round to it, a minute or two later
-            annotations={"ingresskit.io/dynamic": content_hash(_dynamic(controller))},
+            annotations={HASH: dynamic.hash},
         )
 
     def args(self, stack: Stack) -> list[str]:
@@ -146,35 +156,22 @@ class Traefik(IngressController):
             f"{provider}.ingressclass={self.class_name(controller)}",
             f"{provider}.strictprefixmatching=true",  # else Prefix is a string prefix, against the Ingress API
             f"{provider}.allowemptyservices=true",  # a Service without endpoints answers 503, its route stays
+            f"{provider}.allowexternalnameservices=true",  # see traefik_services
         ]
         if any(self.ingress_gets_address(expose) for expose in controller.exposes):
             service = f"{self.namespace(controller)}/{self.published_service(controller)}"
             flags.append(f"{provider}.ingressendpoint.publishedservice={service}")
-        if external_names(stack):
-            flags.append(f"{provider}.allowexternalnameservices=true")  # off by default: doc.traefik.io, same page
         return flags
 
     def treat(self, entry: Entry, site: Site, stack: Stack, facts: Facts) -> Treatment:
-        if not wants_redirect(entry.options, tls=site.tls):
-            return Treatment()
-        middleware, _ = REDIRECTS[self.redirect_code(entry.options)]
-        return Treatment({f"{ANNOTATION}router.middlewares": f"{middleware}@file"})
+        return Route(entry, site, stack, facts).treatment
 
-    def arrange(self, ingress: Object) -> list[Object]:
-        """Exact entries apart and first: it ranks routes by the length of their rule, and a Prefix makes a longer one.
-
-        doc.traefik.io, "Rules & Priority"; observed on 3.7.15: Prefix /tea takes /tea and /tea/green from Exact ones.
-        """
-        exact, others = (_only(ingress, exact=wanted) for wanted in (True, False))
-        if "rules" not in exact["spec"] or "rules" not in others["spec"]:
-            return [ingress]
-        metadata = exact["metadata"]
-        annotations = metadata.get("annotations", {}) | {f"{ANNOTATION}router.priority": str(EXACT_FIRST)}
-        exact["metadata"] = metadata | {"name": f"{metadata['name']}-exact", "annotations": annotations}
-        return [exact, others]
+    def routes(self, stack: Stack, app_name: str, facts: Facts) -> list[Object]:
+        found = super().routes(stack, app_name, facts)
+        return [each for obj in found for each in (exact_first(obj, stack) if obj["kind"] == "Ingress" else [obj])]
 
     def catch_all_annotations(self) -> dict[str, str] | None:
-        return {f"{ANNOTATION}router.priority": "1"}
+        return {f"{ROUTER}priority": str(LAST)}
 
     def not_found_per_host(self) -> bool:
         return False
@@ -183,36 +180,15 @@ class Traefik(IngressController):
         return True  # with a certificate it makes itself, where no default one is given
 
     def refusals(self, stack: Stack) -> Iterator[tuple[str, str]]:
-        for path, options in option_levels(stack):
-            code = options.ssl_redirect.code if options.ssl_redirect else None
-            if code is not None and code not in REDIRECTS:
-                can = ", ".join(map(str, REDIRECTS))
-                yield f"{path}.ssl_redirect.code", f"Traefik redirects with {can}, not {code}; nginx can"
+        yield from traefik_refusals.refusals(stack)
 
 
-def _dynamic(controller: Controller) -> Object:
-    # not redirectScheme: it drops the port, finds https://host:30443/ changed by that, and redirects HTTPS for ever
-    to_https = {"regex": TO_HTTPS, "replacement": "https://${1}${2}"}
-    middlewares = {name: {"redirectRegex": {**to_https, "permanent": keep}} for name, keep in REDIRECTS.values()}
-    dynamic: Object = {"http": {"middlewares": middlewares}}
-    if controller.default_tls is not None:
-        files = {"certFile": f"{FOLDER}/tls.crt", "keyFile": f"{FOLDER}/tls.key"}
-        dynamic["tls"] = {"stores": {"default": {"defaultCertificate": files}}}
-    return dynamic
-
-
-def _only(ingress: Object, *, exact: bool) -> Object:
-    """The Ingress with its Exact entries only, or with all others; hosts without an entry drop out, from tls too."""
-    spec = ingress["spec"]
-    rules = []
-    for rule_ in spec["rules"]:
-        paths = [path for path in rule_["http"]["paths"] if (path["pathType"] == "Exact") == exact]
-        if paths:
-            rules.append({**rule_, "http": {"paths": paths}})
-    hosts = {rule_.get("host") for rule_ in rules}
-    tls = [{**entry, "hosts": [host for host in entry["hosts"] if host in hosts]} for entry in spec.get("tls", ())]
-    body = {**spec, "tls": [entry for entry in tls if entry["hosts"]], "rules": rules}
-    return {**ingress, "spec": present(**body)}
+def usual(stack: Stack) -> Dynamic:
+    """The redirects to HTTPS and the default certificate."""
+    if stack.controller.default_tls is None:
+        return Dynamic(to_https())
+    files = {"certFile": f"{FOLDER}/tls.crt", "keyFile": f"{FOLDER}/tls.key"}
+    return Dynamic(to_https(), rest={"tls": {"stores": {"default": {"defaultCertificate": files}}}})
 
 
 def _scalar(value: object) -> str:

@@ -22,8 +22,9 @@ from .base import option_levels
 from .ingress_nginx import IngressNginx, class_controller, default_service
 from .ingress_nginx_dialect import HSTS, OPTIONS, Reader, response_headers, treatment
 from .ingress_nginx_limits import site_refusals, value_refusals
-from .ingresses import Treatment
-from .traefik import Traefik
+from .ingresses import Treatment, app_routes
+from .traefik import Traefik, usual
+from .traefik_dynamic import Dynamic
 from .workload import rule
 
 PROVIDER = "--providers.kubernetesingressnginx"
@@ -77,8 +78,11 @@ class TraefikCompat(Traefik):
     def treat(self, entry: Entry, site: Site, stack: Stack, facts: Facts) -> Treatment:
         return treatment(entry, site, stack, facts, READER)
 
-    def arrange(self, ingress: Object) -> list[Object]:
-        return [ingress]
+    def routes(self, stack: Stack, app_name: str, facts: Facts) -> list[Object]:
+        return app_routes(self, stack, app_name, facts)
+
+    def dynamic(self, stack: Stack, facts: Facts) -> Dynamic:
+        return usual(stack)
 
     def catch_all_annotations(self) -> None:
         return None

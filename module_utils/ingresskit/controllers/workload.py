@@ -28,17 +28,19 @@ class PodSpec:
     gid: int | None = None  # None: as the uid
 
 
-def workload(stack: Stack, spec: PodSpec, labels: Mapping[str, str]) -> Object:
+def workload(
+    stack: Stack, spec: PodSpec, labels: Mapping[str, str], annotations: Mapping[str, str] | None = None
+) -> Object:
     """The Deployment or DaemonSet."""
     controller = stack.controller
     body: Object = {"selector": {"matchLabels": dict(labels)}, "template": _template(controller, spec, labels)}
     if controller.workload == "DaemonSet":
         body["updateStrategy"] = {"type": "RollingUpdate", "rollingUpdate": {"maxUnavailable": 1}}
-        return manifest("DaemonSet", spec.name, spec.namespace, labels=labels, spec=body)
+        return manifest("DaemonSet", spec.name, spec.namespace, labels=labels, annotations=annotations, spec=body)
     if controller.autoscaling is None:  # beside an autoscaler the number is the autoscaler's
         body["replicas"] = replicas(controller)
     body["strategy"] = {"type": "RollingUpdate", "rollingUpdate": {"maxSurge": 1, "maxUnavailable": 0}}
-    return manifest("Deployment", spec.name, spec.namespace, labels=labels, spec=body)
+    return manifest("Deployment", spec.name, spec.namespace, labels=labels, annotations=annotations, spec=body)
 
 
 def replicas(controller: Controller) -> int:

@@ -10,8 +10,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from ..controllers import CONTROLLERS, IngressController
-from ..controllers.traefik import ANNOTATION as TRAEFIK
-from ..controllers.traefik import EXACT_FIRST, REDIRECTS
+from ..controllers.traefik_dynamic import ANNOTATION as TRAEFIK
+from ..controllers.traefik_middlewares import REDIRECTS
+from ..controllers.traefik_routes import is_ours
 from ..model.controller import Controller
 from . import from_f5, from_ingress_nginx, from_traefik
 from .loss import Loss
@@ -171,7 +172,7 @@ def _redirects_in(rest: dict[str, str]) -> dict[str, str]:
 
 def _passing(name: str, value: str) -> bool:
     """What says nothing about routes, or what rendering says again by itself."""
-    ours = name == PRIORITY and value == str(EXACT_FIRST)
+    ours = name == PRIORITY and is_ours(value)
     return name == CLASS_ANNOTATION or name.startswith((*BOOKKEEPING, CANARY)) or ours
 
 

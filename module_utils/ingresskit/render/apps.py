@@ -13,6 +13,4 @@ def app_objects(stack: Stack, name: str, dialect: IngressController, facts: Fact
     """Workloads, Services and Ingresses of one app."""
     app, namespace = stack.apps[name], stack.namespace_of(name)
     objects = [each for workload in app.workloads.items() for each in workload_objects(name, namespace, *workload)]
-    for each in dialect.routes(stack, name, facts):
-        objects += dialect.arrange(each) if each["kind"] == "Ingress" else [each]
-    return objects
+    return objects + dialect.routes(stack, name, facts)

@@ -3,7 +3,16 @@
 from __future__ import annotations
 
 from ..images import ECHO
-from ..manifests import RESTRICTED_CONTAINER, RESTRICTED_POD, Object, field_env, manifest, plain_env, present
+from ..manifests import (
+    RESTRICTED_CONTAINER,
+    RESTRICTED_POD,
+    Object,
+    field_env,
+    manifest,
+    plain_env,
+    present,
+    workload_service,
+)
 from ..model.apps import Workload
 from ..model.services import workload_labels
 
@@ -28,9 +37,7 @@ def workload_objects(app: str, namespace: str, name: str, workload: Workload) ->
             "template": {"metadata": {"labels": labels}, "spec": _pod(name, workload)},
         },
     )
-    ports = [{"name": "http", "port": 80, "targetPort": "http", "protocol": "TCP"}]
-    service = manifest("Service", f"{name}-svc", namespace, labels=labels, spec={"selector": labels, "ports": ports})
-    return [deployment, service]
+    return [deployment, workload_service(app, namespace, name)]
 
 
 def _pod(name: str, workload: Workload) -> Object:

@@ -27,7 +27,7 @@ MUST_WORK = {
 NOT_YET = {
     "nginx": MUST_WORK["nginx"] - {"ssl_redirect"},
     "nginx-crd": MUST_WORK["nginx-crd"],
-    "traefik": MUST_WORK["traefik"] - {"ssl_redirect"},
+    "traefik": set(),
     "traefik-compat": MUST_WORK["traefik-compat"],
     "ingress-nginx": MUST_WORK["ingress-nginx"],
 }
