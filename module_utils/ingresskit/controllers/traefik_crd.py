@@ -10,7 +10,10 @@ PLURALS = (
     "tlsoptions tlsstores traefikservices"
 )
 DEFINITIONS = tuple(f"{plural}.{GROUP}" for plural in PLURALS.split())
-RULES = [rule(GROUP, PLURALS, "get list watch")]
+RULES = [
+    rule(GROUP, PLURALS, "get list watch"),
+    rule("", "configmaps", "get list watch"),  # certificates of authorities; without it the provider never starts
+]
 STANDARD_CLASS = "traefik"  # objects without a class are of this one
 PROVIDER = "--providers.kubernetescrd"
 
