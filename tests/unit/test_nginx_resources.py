@@ -5,7 +5,8 @@ import yaml
 
 from module_utils.ingresskit import model
 from module_utils.ingresskit.api.resources import Ref
-from module_utils.ingresskit.controllers import controller_for, nginx_resources
+from module_utils.ingresskit.controllers import controller_for
+from module_utils.ingresskit.controllers.nginx_resources_refusals import resource_refusals
 from module_utils.ingresskit.engine.stages import LAST, stage
 from module_utils.ingresskit.facts import Facts
 from module_utils.ingresskit.preflight import check
@@ -245,7 +246,7 @@ def test_limits_and_passwords_are_policies():
     limit, auth = (found[each["name"]]["spec"] for each in server["spec"]["routes"][0]["policies"])
     assert limit["rateLimit"] == {
         "rate": "3r/s", "key": "${binary_remote_addr}", "zoneSize": "10M", "burst": 2, "noDelay": True,
-        "rejectCode": 503,
+        "rejectCode": 503, "scale": True,
     }  # fmt: skip
     secret = found[auth["basicAuth"]["secret"]]
     assert (secret["kind"], secret["type"]) == ("Secret", "nginx.org/htpasswd")
@@ -312,21 +313,21 @@ def test_passthrough():
 LONG = {"/a": to(rewrite={"path": "/x"}), "/a/b": to(), "/gone": to(**GONE)}
 REFUSED = {
     "a port's name": ({"/": to(port="http", canary={"backend": "x:80", "weight": 5})}, ".port", "number"),
-    "a canary's port's name": ({"/": to(canary={"backend": "x:web", "weight": 5})}, "canary.backend", "number"),
+    "a canary's port's name": ({"/": to(canary={"backend": "x:web", "weight": 5})}, "options.canary", "number"),
     "affinity": ({"/": to(affinity={}), "/gone": to(**GONE)}, "options.affinity", "NGINX Plus"),
-    "303": ({"/": to(redirect={"to": AWAY, "code": 303})}, "redirect.code", "301, 302, 307, 308"),
-    "no URL": ({"/": to(redirect={"to": "elsewhere"})}, "redirect.to", "https://"),
-    "a variable": ({"/": to(redirect={"to": "https://$host/"})}, "redirect.to", "without variables"),
+    "303": ({"/": to(redirect={"to": AWAY, "code": 303})}, "options.redirect", "301, 302, 307, 308"),
+    "no URL": ({"/": to(redirect={"to": "elsewhere"})}, "options.redirect", "https://"),
+    "a variable": ({"/": to(redirect={"to": "https://$host/"})}, "options.redirect", "without variables"),
     "both": ({"/": to(canary={"backend": "x:80", "weight": 5}, **GONE)}, "options.canary", "does not go with redirect"),
     "one path's own redirect to HTTPS": (
         {"/": to(ssl_redirect=False), "/gone": to(**GONE)}, "options.ssl_redirect", "whole host"),
-    "a path below": (LONG, "rewrite.path", "would take /a/b along"),
+    "a path below": (LONG, "options.rewrite", "would take /a/b along"),
     "a regex's prefix": (
-        {"/a": to(regex=True, rewrite={"prefix": "/"}), "/gone": to(**GONE)}, "rewrite.prefix", "regex"),
+        {"/a": to(regex=True, rewrite={"prefix": "/"}), "/gone": to(**GONE)}, "options.rewrite", "regex"),
     "a header with a variable": (
-        {"/a": to(headers={"request": {"X-A": "$x"}}), "/gone": to(**GONE)}, "headers.request.X-A", "F5 takes no $"),
+        {"/a": to(headers={"request": {"X-A": "$x"}}), "/gone": to(**GONE)}, "options.headers", "request.X-A"),
     "nobody": ({"/": to(allow=[])}, "options.allow", "names no network"),
-    "any origin with credentials": ({"/": to(cors={"credentials": True})}, "cors.origins", "name the origins"),
+    "any origin with credentials": ({"/": to(cors={"credentials": True})}, "options.cors", "name the origins"),
     "two paths through": (
         {"/": to(ssl_passthrough=True), "/a": to()}, "ssl_passthrough", "takes the whole host"),
     "a path through": ({"/a": to(ssl_passthrough=True)}, "ssl_passthrough", "takes the whole host"),
@@ -337,7 +338,7 @@ REFUSED = {
 @pytest.mark.parametrize("name", REFUSED)
 def test_what_f5_cannot_say_is_refused_by_its_path(name):
     paths, at, words = REFUSED[name]
-    ((path, why),) = nginx_resources.refusals(stack_of(paths))
+    ((path, why),) = resource_refusals(stack_of(paths))
     assert path.endswith(at)
     assert words in why
 

@@ -19,6 +19,7 @@ from . import nginx_resources
 from .base import IngressController
 from .ingresses import Treatment, once
 from .nginx_refusals import nginx_refusals
+from .nginx_resources_refusals import resource_refusals
 from .nginx_routes import HOSTLESS, master, nginx_routes, of_host, told_of
 from .workload import PodSpec, role_bindings, rule, surroundings, workload
 
@@ -193,7 +194,7 @@ class Nginx(IngressController):
         return self.implied_default_tls(controller) is not None
 
     def refusals(self, stack: Stack) -> Iterator[tuple[str, str]]:
-        yield from nginx_resources.refusals(stack)
+        yield from resource_refusals(stack)
         yield from nginx_refusals(self, stack)
         hostless = [name for name, app in stack.apps.items() if app.answers_every_host]
         for name in hostless[1:]:

@@ -16,10 +16,12 @@ from typing import TYPE_CHECKING
 
 from ..manifests import Object, content_hash, manifest, present
 from ..model.apps import Backend
+from ..model.controller import Controller
 from ..model.options import Canary, Cors, HeaderChanges, Options, RateLimit, Redirect
 from ..model.routes import Entry, Site, slug
 from ..model.stack import Stack
 from .ingresses import once, rest_of
+from .nginx_options import scalable
 from .nginx_users import password_secret
 from .workload import rule
 
@@ -35,15 +37,13 @@ RULES = [
     rule("k8s.nginx.org", " ".join(f"{kind}/status" for kind in KINDS), "update"),
 ]
 DEFINITIONS = (*(f"{kind}.k8s.nginx.org" for kind in KINDS), "globalconfigurations.k8s.nginx.org")
-REDIRECTS = (301, 302, 307, 308)
 ANNOTATION = "nginx.org/policies"
 PART_OF = "app.kubernetes.io/part-of"
-UNSAFE = re.compile(r'[$"\\\s;{}]')  # variables, and what would end nginx's text
 
 
 def is_virtual_server(site: Site) -> bool:
     """Whether a host has an option that no Ingress can say."""
-    return any(_is_set(entry.options, *WHOLE_HOST) for entry in site.entries)
+    return any(is_set(entry.options, *WHOLE_HOST) for entry in site.entries)
 
 
 def is_passthrough(site: Site) -> bool:
@@ -116,7 +116,7 @@ def _cors(cors: Cors) -> Object:
     return said | {"maxAge": cors.max_age}
 
 
-def _rate_limit(limit: RateLimit) -> Object:
+def _rate_limit(limit: RateLimit, controller: Controller) -> Object:
     return present(
         rate=f"{limit.rps}r/s",
         key="${binary_remote_addr}",
@@ -124,6 +124,7 @@ def _rate_limit(limit: RateLimit) -> Object:
         burst=limit.burst or None,
         noDelay=True if limit.burst else None,  # as with the annotations: what is let through is not slowed down
         rejectCode=limit.status,
+        scale=True if scalable(limit, controller) else None,  # all Pods of the controller together allow the rate
     )
 
 
@@ -190,7 +191,7 @@ class _Build:
         if self.site.secret is None:
             return None
         options = self.site.options
-        if not _redirects(options):
+        if not redirects(options):
             return {"secret": self.site.secret}
         code = self.dialect.redirect_code(options)
         return {"secret": self.site.secret, "redirect": {"enable": True, "code": code}}
@@ -230,7 +231,7 @@ class _Build:
         options, place = entry.options, (entry.app, namespace, self.class_name)
         found = list(_access(options, *place))
         if options.rate_limit is not None:
-            found.append(_policy(*place, "limit", rateLimit=_rate_limit(options.rate_limit)))
+            found.append(_policy(*place, "limit", rateLimit=_rate_limit(options.rate_limit, self.stack.controller)))
         if options.basic_auth is not None:
             name, secrets = password_secret(entry, self.stack)
             self.beside += secrets
@@ -239,7 +240,8 @@ class _Build:
         return found
 
 
-def _redirects(options: Options) -> bool:
+def redirects(options: Options) -> bool:
+    """Whether HTTP is redirected where there is TLS."""
     return options.ssl_redirect is None or options.ssl_redirect.enabled
 
 
@@ -279,7 +281,7 @@ def _route(entry: Entry, turn: _Turn, policies: Sequence[Object], upstreams: _Up
     main = _action(upstreams.name(entry.backend, options), turn, options)
     if options.canary is None:
         return route | {"action": main}
-    other = _action(upstreams.name(_canary_backend(options.canary), options), turn, options)
+    other = _action(upstreams.name(canary_backend(options.canary), options), turn, options)
     return route | _shares(options.canary, main, other)
 
 
@@ -338,7 +340,8 @@ def _upstream(backend: Backend, options: Options) -> Object:
     return said
 
 
-def _canary_backend(canary: Canary) -> Backend:
+def canary_backend(canary: Canary) -> Backend:
+    """The other backend and its port, a number or a name."""
     name, _, port = canary.backend.rpartition(":")
     return Backend.model_construct(service=name, port=int(port) if port.isdigit() else port)
 
@@ -361,107 +364,6 @@ def _transport_server(dialect: Nginx, site: Site, stack: Stack) -> Object:
     return manifest("TransportServer", f"{entry.app}-{slug(site.host)}", namespace, labels=labels, spec=spec)
 
 
-# -- what cannot be ---------------------------------------------------------------------------------------------------
-
-
-def refusals(stack: Stack) -> Iterator[tuple[str, str]]:
-    """(inventory path, why) of what custom resources of F5's cannot say."""
-    if not stack.controller.custom_resources:
-        return
-    for site in stack.sites.values():
-        for entry in site.entries:
-            if entry.options.allow == []:
-                yield f"{entry.at}.options.allow", "names no network: F5 takes no empty list"
-            cors = entry.options.cors
-            if cors is not None and cors.credentials and "*" in cors.origins:
-                yield (
-                    f"{entry.at}.options.cors.origins",
-                    'credentials do not go with "*" (F5 refuses it): name the origins',
-                )
-        if is_passthrough(site):
-            yield from _passthrough_refusals(site)
-        elif is_virtual_server(site):
-            yield from _host_refusals(site)
-            for name in site.apps:
-                if stack.apps[name].annotations:
-                    yield f"{stack.at(name)}.annotations", f"reach Ingresses only, and {site.host} is a VirtualServer"
-            for entry in site.entries:
-                yield from _entry_refusals(entry, site)
-
-
-def _passthrough_refusals(site: Site) -> Iterator[tuple[str, str]]:
-    first = site.entries[0]
-    at = f"{first.at}.options.ssl_passthrough"
-    if site.host == "*":
-        yield at, "needs a host: nginx finds the backend by the name in the handshake"
-    if len(site.entries) > 1 or first.path != "/" or first.type == "Exact":
-        yield at, "takes the whole host: give it one entry, / (what is encrypted has no paths)"
-    if not isinstance(first.backend.port, int):
-        yield f"{first.at}.port", "must be the number of the port: a TransportServer knows no port by name"
-    silent = ("ssl_passthrough", "ssl_redirect", "backend_protocol")
-    for option in type(first.options).model_fields:
-        if option not in silent and _is_set(first.options, option):
-            yield f"{first.at}.options.{option}", "does not go with ssl_passthrough: nginx cannot see the requests"
-
-
-def _host_refusals(site: Site) -> Iterator[tuple[str, str]]:
-    option = next(name for entry in site.entries for name in WHOLE_HOST if _is_set(entry.options, name))
-    if site.host == "*":
-        at = next(entry.at for entry in site.entries if _is_set(entry.options, option))
-        yield f"{at}.options.{option}", "needs a host: F5 has it on VirtualServers only, and those have one each"
-    wanted = site.options.ssl_redirect
-    for entry in site.entries:
-        if site.tls and entry.options.ssl_redirect != wanted:
-            why = f"is one for the whole host beside {option}: set it at the host"
-            yield f"{entry.at}.options.ssl_redirect", why
-        if site.tls and entry.options.hsts is not None and not _redirects(site.options):
-            why = f"would be sent over HTTP too: beside {option} it needs ssl_redirect"
-            yield f"{entry.at}.options.hsts", why
-
-
-def _entry_refusals(entry: Entry, site: Site) -> Iterator[tuple[str, str]]:
-    at, options = f"{entry.at}.options", entry.options
-    canary = options.canary
-    if options.affinity is not None:
-        yield f"{at}.affinity", "is for NGINX Plus on a VirtualServer, which redirect and canary make of this host"
-    if options.redirect is None and not isinstance(entry.backend.port, int):
-        yield f"{entry.at}.port", "must be the number of the port: a VirtualServer knows no port by name"
-    if canary is not None and not isinstance(_canary_backend(canary).port, int):
-        yield f"{at}.canary.backend", "must name the port by its number: a VirtualServer knows no port by name"
-    if canary is not None and options.redirect is not None:
-        yield f"{at}.canary", "does not go with redirect: nothing is left to share out"
-    yield from _redirect_refusals(at, options)
-    yield from _rewrite_refusals(entry, site)
-    for direction in ("request", "response"):
-        for name, value in getattr(options.headers or HeaderChanges(), direction).items():
-            if re.search(r'[$"\\]', value):
-                yield f"{at}.headers.{direction}.{name}", 'F5 takes no $, " or \\ in the headers of a VirtualServer'
-
-
-def _redirect_refusals(at: str, options: Options) -> Iterator[tuple[str, str]]:
-    if options.redirect is None:
-        return
-    if options.redirect.code not in REDIRECTS:
-        can = ", ".join(map(str, REDIRECTS))
-        yield f"{at}.redirect.code", f"F5 redirects with {can}, not {options.redirect.code}; traefik can"
-    if not re.match(r"https?://[^/]|/", options.redirect.to) or UNSAFE.search(options.redirect.to):
-        yield f"{at}.redirect.to", "must be https://…, http://… or a path, without variables, blanks or quotes"
-
-
-def _rewrite_refusals(entry: Entry, site: Site) -> Iterator[tuple[str, str]]:
-    rewrite, at = entry.options.rewrite, f"{entry.at}.options.rewrite"
-    if rewrite is None or entry.type == "Exact":
-        return
-    if entry.options.regex and rewrite.prefix is not None:
-        yield f"{at}.prefix", "does not go with regex on a VirtualServer: use rewrite.path"
-    base = entry.path.rstrip("/")
-    below = [other.path for other in site.entries if other is not entry and other.path.startswith(f"{base}/")]
-    if rewrite.path is not None and not entry.options.regex and below:
-        yield (
-            f"{at}.path",
-            f"would take {below[0]} along: on a VirtualServer it is a regular expression, which goes first",
-        )
-
-
-def _is_set(options: Options, *names: str) -> bool:
+def is_set(options: Options, *names: str) -> bool:
+    """Whether one of these options says something."""
     return any(getattr(options, name) not in (None, False) for name in names)

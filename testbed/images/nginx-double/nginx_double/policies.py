@@ -11,7 +11,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from . import custom, tls
+from . import custom, tls, values
 from .model import Key, Obj, custom_key, place_of
 
 if TYPE_CHECKING:
@@ -58,7 +58,7 @@ def apply(keys: list[Key], owner: Obj, world: World, only: Iterable[str] = tuple
         found.lines = ["return 500;"]
         return found
     _access([each for _, each in said.get("accessControl", [])], found)
-    _limits(said.get("rateLimit", []), owner, found)
+    _limits(said.get("rateLimit", []), owner, world, found)
     for (namespace, _), auth in said.get("basicAuth", [])[:1]:
         _password((namespace, auth["secret"]), auth.get("realm", ""), world, found)
     for key, cors in said.get("cors", [])[:1]:
@@ -75,10 +75,11 @@ def _access(lists: list[Obj], found: Applied) -> None:
         found.lines += [*(f"deny {network};" for network in deny), "allow all;"]
 
 
-def _limits(limits: list[tuple[Key, Obj]], owner: Obj, found: Applied) -> None:
+def _limits(limits: list[tuple[Key, Obj]], owner: Obj, world: World, found: Applied) -> None:
     for index, (key, limit) in enumerate(limits):
         zone = "pol_rl_" + "_".join((*key, *place_of(owner)))
-        zone_line = f"limit_req_zone {limit['key']} zone={zone}:{limit['zoneSize']} rate={limit['rate']};"
+        rate = values.scaled(limit["rate"], world.replicas) if limit.get("scale") else limit["rate"]
+        zone_line = f"limit_req_zone {limit['key']} zone={zone}:{limit['zoneSize']} rate={rate};"
         found.http[zone] = [zone_line]
         burst = f" burst={limit['burst']}" if limit.get("burst") else ""
         delay = " nodelay" if limit.get("noDelay") else f" delay={limit['delay']}" if limit.get("delay") else ""
