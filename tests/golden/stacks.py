@@ -85,6 +85,10 @@ CASES = [
         "service anyhost/service1:4200", "service anyhost/service2:4200",
     ),
     *_cases("fallback", "service fallback/myweb:8080"),
+    *_cases(
+        "custom", "secret edge/shop-tls", "service shop/web:80", "service shop/next:80", "service backend/api:8080",
+        "service backend/beta:8080", "service vault/vault:8200", kinds=("nginx",),
+    ),
     *_cases("elsewhere", "service errors/not-found:http", "service shop/web:80", kinds=("traefik",)),
 ]  # fmt: skip
 

@@ -161,3 +161,10 @@ def test_the_checks_find_what_is_broken(name):
     spoil(objects)
     found = faults(objects, case.outside)
     assert any(words in fault for fault in found), found
+
+
+@pytest.mark.parametrize("kind", ["Policy", "VirtualServerRoute", "IngressClass", "Service"])
+def test_what_custom_resources_name_is_looked_for(kind):
+    (case,) = (case for case in CASES if str(case) == "custom-nginx")
+    objects = [obj for obj in case.objects() if obj["kind"] != kind]
+    assert any(f"there is no {kind} " in fault for fault in faults(objects, case.outside))

@@ -292,20 +292,41 @@ class _Stack:
             for path in rule["http"]["paths"]:
                 yield from self._route(obj, rule.get("host", ""), path)
 
+    def _virtualserver(self, obj: Object) -> Iterator[str]:
+        """F5's routes, its VirtualServerRoutes' and TransportServers': classes, Services, Secrets, Policies, routes."""
+        namespace, spec = obj["metadata"]["namespace"], obj["spec"]
+        if not self._has("IngressClass", "", spec["ingressClassName"]):
+            yield f"there is no IngressClass {spec['ingressClassName']}"
+        if "tls" in spec:
+            yield from self._need_secret(namespace, spec["tls"]["secret"])
+        for upstream in spec["upstreams"] if "upstreams" in spec else ():
+            yield from self._need_port(namespace, upstream["service"], upstream["port"])
+        for route in spec.get("routes", spec.get("subroutes", ())):
+            for policy in route.get("policies", ()):
+                if not self._has("Policy", namespace, policy["name"]):
+                    yield f"there is no Policy {policy['name']}"
+            where, _, name = route.get("route", "").partition("/")
+            if name and not self._has("VirtualServerRoute", where, name):
+                yield f"there is no VirtualServerRoute {route['route']}"
+
+    _virtualserverroute = _transportserver = _virtualserver
+
     def _route(self, obj: Object, host: str, path: Object) -> Iterator[str]:
         route = host, path["path"], path["pathType"]
         if self.routes.setdefault(route, _place(obj)) != _place(obj):
             yield f"{' '.join(route)} is a route of {self.routes[route]} as well"
         service = path["backend"]["service"]
-        namespace, port = obj["metadata"]["namespace"], service["port"]
-        wanted = port.get("number", port.get("name"))
-        found = self.here.get(("Service", f"{namespace}/{service['name']}"))
-        if found is None and f"service {namespace}/{service['name']}:{wanted}" not in self.outside:
-            yield f"there is no Service {namespace}/{service['name']}"
+        port = service["port"]
+        yield from self._need_port(obj["metadata"]["namespace"], service["name"], port.get("number", port.get("name")))
+
+    def _need_port(self, namespace: str, name: str, wanted: Any) -> Iterator[str]:
+        found = self.here.get(("Service", f"{namespace}/{name}"))
+        if found is None and f"service {namespace}/{name}:{wanted}" not in self.outside:
+            yield f"there is no Service {namespace}/{name}"
         if found is not None and wanted not in {
             each[key] for each in found["spec"]["ports"] for key in ("name", "port")
         }:
-            yield f"the Service {service['name']} has no port {wanted}"
+            yield f"the Service {name} has no port {wanted}"
 
     def _rolebinding(self, obj: Object) -> Iterator[str]:
         namespace = obj["metadata"].get("namespace", "")

@@ -55,8 +55,14 @@ class Termination(Model):
 
 
 class Crds(Model):
-    source: Annotated[str, Field(description="upstream, none, or a path.")] = "upstream"
-    sha256: Annotated[str | None, Field(pattern=r"^[0-9a-f]{64}$")] = None
+    """Where the definitions of the controller's own kinds come from."""
+
+    source: Annotated[
+        str, Field(description="upstream (the pinned version's file), none (they are there), or a file or folder.")
+    ] = "upstream"
+    sha256: Annotated[
+        str | None, Field(pattern=r"^[0-9a-f]{64}$", description="Of the file; needed with upstream.")
+    ] = None
 
 
 class DefaultBackend(Model):
@@ -168,7 +174,9 @@ class Controller(Model):
     termination: Termination = Termination()
     config: dict[str, Any] = {}
     extra_args: list[str] = []
-    custom_resources: bool = False
+    custom_resources: Annotated[
+        bool, Field(description="The controller's own kinds: options that need them, and objects of yours.")
+    ] = False
     crds: Crds | None = None
     default_backend: DefaultBackend | None = None
     error_pages: dict[int, str] = {}
