@@ -299,7 +299,7 @@ class _Stack:
             yield f"there is no IngressClass {spec['ingressClassName']}"
         if "tls" in spec:
             yield from self._need_secret(namespace, spec["tls"]["secret"])
-        for upstream in spec["upstreams"] if "upstreams" in spec else ():
+        for upstream in spec.get("upstreams", ()):
             yield from self._need_port(namespace, upstream["service"], upstream["port"])
         for route in spec.get("routes", spec.get("subroutes", ())):
             for policy in route.get("policies", ()):
