@@ -20,8 +20,8 @@ def to(service="tea", type="Prefix", port=80, **options):
     return {"service": service, "port": port, "type": type, "options": options}
 
 
-def stack_of(paths, *, tls=True, custom_resources=True, apps=None, hosts=None, options=None, **app):
-    cafe = {"hosts": {HOST: {"paths": paths}}} | ({"tls": {"secret": "cafe-tls"}} if tls else {})
+def stack_of(paths, *, tls=True, custom_resources=True, apps=None, hosts=None, options=None, of=None, **app):
+    cafe = {"hosts": of or {HOST: {"paths": paths}}} | ({"tls": {"secret": "cafe-tls"}} if tls else {})
     cafe |= ({"options": options} if options else {}) | app
     variables = {
         "ingress_controller": {"kind": "nginx", "custom_resources": custom_resources},
@@ -77,7 +77,7 @@ def test_an_option_makes_a_host_what_can_say_it(options, wanted):
     assert kinds(objects_of(stack_of({"/": to(**options)}, tls=False))) == wanted
 
 
-def test_other_hosts_of_the_app_stay_ingresses():
+def test_other_ofof_the_app_stay_ingresses():
     stack = model.load({
         "ingress_controller": {"custom_resources": True},
         "ingress_apps": {"cafe": {"hosts": {HOST: {"paths": {"/": to(**GONE)}}, "plain.example.com": "tea:80"}}},
@@ -306,6 +306,19 @@ def test_passthrough():
     dialect = controller_for(stack.controller)
     assert "-enable-tls-passthrough" in dialect.args(stack)
     assert "-enable-tls-passthrough" not in dialect.args(stack_of({"/": to(**GONE)}))
+
+
+@pytest.mark.parametrize("namespace", ["a", "n" * 63])
+def test_a_passthroughs_name_leaves_room_for_a_socket(namespace):
+    entry = to("secure", port=443, ssl_passthrough=True)
+    names = set()
+    for first in ("x", "y"):
+        host = f"{first}.{'h' * 60}.example.com"
+        stack = stack_of({}, tls=False, namespace=namespace, of={host: {"paths": {"/": entry}}})
+        (found,) = objects_of(stack, "TransportServer")
+        names.add(found["metadata"]["name"])
+    assert len(names) == 2
+    assert all(len(f"/var/lib/nginx/passthrough-{namespace}_{name}.sock") <= 107 for name in names)
 
 
 # -- refused ----------------------------------------------------------------------------------------------------------

@@ -38,6 +38,7 @@ RULES = [
 ]
 DEFINITIONS = (*(f"{kind}.k8s.nginx.org" for kind in KINDS), "globalconfigurations.k8s.nginx.org")
 ANNOTATION = "nginx.org/policies"
+SOCKET_PATH = 107
 PART_OF = "app.kubernetes.io/part-of"
 
 
@@ -351,17 +352,27 @@ def canary_backend(canary: Canary) -> Backend:
 
 def _transport_server(dialect: Nginx, site: Site, stack: Stack) -> Object:
     entry = site.entries[0]
-    name = f"{entry.backend.service[:50]}-{entry.backend.port}"
+    upstream = f"{entry.backend.service[:50]}-{entry.backend.port}"
     spec = {
         "ingressClassName": dialect.class_name(stack.controller),
         "listener": {"name": "tls-passthrough", "protocol": "TLS_PASSTHROUGH"},
         "host": site.host,
-        "upstreams": [{"name": name, "service": entry.backend.service, "port": entry.backend.port}],
-        "action": {"pass": name},
+        "upstreams": [{"name": upstream, "service": entry.backend.service, "port": entry.backend.port}],
+        "action": {"pass": upstream},
     }
     labels = {PART_OF: entry.app}
     namespace = stack.namespace_of(entry.app)
-    return manifest("TransportServer", f"{entry.app}-{slug(site.host)}", namespace, labels=labels, spec=spec)
+    name = _socket_name(f"{entry.app}-{slug(site.host)}", namespace)
+    return manifest("TransportServer", name, namespace, labels=labels, spec=spec)
+
+
+def _socket_name(name: str, namespace: str) -> str:
+    """A name that leaves room in the path of the socket that F5 makes of it and the namespace (generateUnixSocket in
+    internal/configs/transportserver.go); the kernel takes 107 bytes (unix(7))."""
+    room = SOCKET_PATH - len(f"/var/lib/nginx/passthrough-{namespace}_.sock")
+    if len(name) <= room:
+        return name
+    return f"{name[: room - 9].rstrip('-.')}-{hashlib.sha256(name.encode()).hexdigest()[:8]}"
 
 
 def is_set(options: Options, *names: str) -> bool:
