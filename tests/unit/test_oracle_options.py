@@ -123,6 +123,10 @@ OVER_TLS = {
         "route: https /tea = 200 a/tea-svc Strict-Transport-Security(max-age=5 includeSubDomains) verified",
         f"redirect: http /tea = 301 -> {TO}",
     ],
+    "backend_protocol: GRPC": [
+        "route: https POST /tea Content-Type=application/grpc TE=trailers = 200 grpc-status() verified",
+        f"redirect: http /tea Content-Type=application/grpc TE=trailers = 301 -> {TO}",
+    ],
     "hsts: {max_age: 5}, ssl_redirect: false": [
         "route: https /tea = 200 a/tea-svc Strict-Transport-Security(max-age=5) verified",
         "route: http /tea = 200 a/tea-svc",
