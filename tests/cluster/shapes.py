@@ -1,7 +1,7 @@
 """The shapes an Ingress can have: what the inventory says in its short and its long form, and what requests must get.
 
-Written by hand, without the oracle. FORM stands for ``short`` or ``long``, so that both live in one stack; HOME and
-OTHER for its two namespaces of apps. Expectations: a Service that answers, a status, "301 -> URL", or one for each
+Written by hand, without the oracle. FORM stands for ``short`` or ``long``, so that both live in one stack; HOME,
+OTHER and EDGE for its namespaces. Expectations: a Service that answers, a status, "301 -> URL", or one for each
 controller where they differ.
 """
 
@@ -22,7 +22,7 @@ class Shape:
     short: str
     long: str
     asks: dict[str, Any]
-    more: str = ""  # other variables of the stack, for both forms
+    owned: str = ""  # ``ingress_hosts``, for both forms
     without: tuple[str, ...] = field(default=())  # controllers that refuse it
 
     def forms(self) -> list[str]:
@@ -30,6 +30,9 @@ class Shape:
 
     def apps(self, form: str) -> dict[str, Any]:
         return yaml.safe_load(getattr(self, form).replace("FORM", form))
+
+    def hosts(self, form: str) -> dict[str, Any]:
+        return yaml.safe_load(self.owned.replace("FORM", form)) or {}
 
 
 # The backends of all shapes. An ExternalName and a headless Service are nobody's workload, so they are extra objects.
@@ -221,6 +224,56 @@ SHAPES = {
           hosts: {away.FORM.test: {paths: {/: {service: green-svc, port: 80}}}}
         """,
         {"https://away.FORM.test/": "OTHER/green-svc"},
+    ),
+    "several apps on one host": Shape(
+        """
+        first-FORM: {namespace: HOME, tls: {self_signed: true}, hosts: {shared.FORM.test: {paths: {/red: red-svc:80}}}}
+        second-FORM: {namespace: HOME, hosts: {shared.FORM.test: {paths: {/blue: blue-svc:80}}}}
+        third-FORM: {namespace: OTHER, hosts: {shared.FORM.test: {paths: {/green: green-svc:80}}}}
+        """,
+        """
+        first-FORM:
+          namespace: HOME
+          hosts:
+            shared.FORM.test:
+              tls: {self_signed: true}
+              paths: [{path: /red, type: Prefix, service: red-svc, port: 80}]
+        second-FORM:
+          namespace: HOME
+          hosts: {shared.FORM.test: {paths: [{path: /blue, type: Prefix, service: blue-svc, port: 80}]}}
+        third-FORM:
+          namespace: OTHER
+          hosts: {shared.FORM.test: {paths: [{path: /green, type: Prefix, service: green-svc, port: 80}]}}
+        """,
+        {
+            "https://shared.FORM.test/red": "red-svc",
+            "https://shared.FORM.test/blue/x": "blue-svc",
+            "https://shared.FORM.test/green": "OTHER/green-svc",
+            "http://shared.FORM.test/green": "301 -> https://shared.FORM.test/green",
+            "https://shared.FORM.test/": 404,
+        },
+    ),
+    "a host that ingress_hosts owns": Shape(
+        """
+        here-FORM: {namespace: HOME, hosts: {owned.FORM.test: {paths: {/red: red-svc:80}}}}
+        there-FORM: {namespace: OTHER, hosts: {owned.FORM.test: {paths: {/green: green-svc:80}}}}
+        """,
+        """
+        here-FORM:
+          namespace: HOME
+          hosts: {owned.FORM.test: {paths: [{path: /red, type: Prefix, service: red-svc, port: 80}]}}
+        there-FORM:
+          namespace: OTHER
+          hosts: {owned.FORM.test: {paths: [{path: /green, type: Prefix, service: green-svc, port: 80}]}}
+        """,
+        {
+            "https://owned.FORM.test/red": "red-svc",
+            "https://owned.FORM.test/green/x": "OTHER/green-svc",
+            "http://owned.FORM.test/red": "302 -> https://owned.FORM.test/red",
+            "http://owned.FORM.test/green": "302 -> https://owned.FORM.test/green",
+            "https://owned.FORM.test/": 404,
+        },
+        owned="owned.FORM.test: {namespace: EDGE, tls: {self_signed: true}, options: {ssl_redirect: {code: 302}}}",
     ),
     "a default backend of a host": Shape(
         "rest-FORM: {namespace: HOME, hosts: {rest.FORM.test: {paths: {/red: red-svc:80}}}, default_backend: blue-svc:80}",

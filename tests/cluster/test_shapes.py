@@ -18,6 +18,7 @@ pytestmark = pytest.mark.timeout(300)
 VARIANTS = {
     "nginx": ({"kind": "nginx"}, (30060, 30061)),
     "traefik": ({"kind": "traefik"}, (30062, 30063)),
+    "traefik-compat": ({"kind": "traefik", "compat": "ingress-nginx"}, (30064, 30065)),
 }
 CASES = [(name, form) for name, shape in SHAPES.items() for form in shape.forms()]
 
@@ -34,21 +35,26 @@ class Shapes:
             return
         self.standing = everything
         apps = {**BACKENDS, **EVERYTHING[everything].apps("short")}
+        hosts = {}
         for shape in SHAPES.values():
             if self.variant not in shape.without:
                 for form in shape.forms():
                     apps |= shape.apps(form)
+                    hosts |= shape.hosts(form)
         extra = extra_objects(external=self.variant != "nginx")
-        self.site.write(self.inventory(apps, extra), groups={"prod": {"ingress_apps__prod": PROD}})
+        self.site.write(self.inventory(apps, extra, hosts), groups={"prod": {"ingress_apps__prod": PROD}})
         run = self.site.play().passed()
         assert proven(run)
         folder = self.site.folder / "artifacts" / "kind" / self.site.name
         self.trust = ssl.create_default_context(cafile=folder / "ca.crt")
 
-    def inventory(self, apps, extra):
+    def inventory(self, apps, extra, hosts=None):
         controller, _ = VARIANTS[self.variant]
-        variables = self.site.inventory(controller["kind"], apps, controller=controller, ingress_extra_objects=extra)
-        return self.here(variables)
+        return self.here(
+            self.site.inventory(
+                controller["kind"], apps, controller=controller, ingress_extra_objects=extra, ingress_hosts=hosts or {}
+            )
+        )
 
     def refuse(self, shape, form):
         """What the controller cannot do is told with the key and who can, before anything is sent."""
@@ -59,7 +65,7 @@ class Shapes:
 
     def here(self, value):
         """A table's text with what stands for the stack's own names."""
-        names = {"HOME": self.site.namespace("home"), "OTHER": self.site.namespace("other"), "NODE": self.node}
+        names = {word: self.site.namespace(word.lower()) for word in ("HOME", "OTHER", "EDGE")} | {"NODE": self.node}
         text = json.dumps(value)
         for word, name in names.items():
             text = text.replace(word, name)
