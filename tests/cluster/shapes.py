@@ -1,7 +1,7 @@
 """The shapes an Ingress can have: what the inventory says in its short and its long form, and what requests must get.
 
 Written by hand, without the oracle. FORM stands for ``short`` or ``long``, so that both live in one stack; HOME,
-OTHER and EDGE for its namespaces. Expectations: a Service that answers, a status, "301 -> URL", or one for each
+OTHER and EDGE for its namespaces. Expectations: a Service that answers, a status, "-> URL", or one for each
 controller where they differ.
 """
 
@@ -119,10 +119,10 @@ SHAPES = {
         {
             "https://any.wild.FORM.test/": "red-svc",
             "https://exact.wild.FORM.test/": "blue-svc",
-            "http://any.wild.FORM.test/x": "301 -> https://any.wild.FORM.test/x",
-            "http://exact.wild.FORM.test/x": "301 -> https://exact.wild.FORM.test/x",
+            "http://any.wild.FORM.test/x": "-> https://any.wild.FORM.test/x",
+            "http://exact.wild.FORM.test/x": "-> https://exact.wild.FORM.test/x",
             # nginx.org, "Server names": there a wildcard stands for several labels, against the Ingress API
-            "http://two.labels.wild.FORM.test/": {"nginx": "301 -> https://two.labels.wild.FORM.test/", "": 404},
+            "http://two.labels.wild.FORM.test/": {"nginx": "-> https://two.labels.wild.FORM.test/", "": 404},
             "http://wild.FORM.test/": 404,
         },
     ),
@@ -190,8 +190,8 @@ SHAPES = {
         {
             "https://a.tls.FORM.test/": "red-svc",
             "https://b.tls.FORM.test/": "blue-svc",
-            "http://a.tls.FORM.test/": "301 -> https://a.tls.FORM.test/",
-            "http://b.tls.short.test/": "301 -> https://b.tls.short.test/",
+            "http://a.tls.FORM.test/": "-> https://a.tls.FORM.test/",
+            "http://b.tls.short.test/": "-> https://b.tls.short.test/",
             "http://b.tls.long.test/": "blue-svc",
         },
     ),
@@ -249,7 +249,7 @@ SHAPES = {
             "https://shared.FORM.test/red": "red-svc",
             "https://shared.FORM.test/blue/x": "blue-svc",
             "https://shared.FORM.test/green": "OTHER/green-svc",
-            "http://shared.FORM.test/green": "301 -> https://shared.FORM.test/green",
+            "http://shared.FORM.test/green": "-> https://shared.FORM.test/green",
             "https://shared.FORM.test/": 404,
         },
     ),
@@ -269,11 +269,11 @@ SHAPES = {
         {
             "https://owned.FORM.test/red": "red-svc",
             "https://owned.FORM.test/green/x": "OTHER/green-svc",
-            "http://owned.FORM.test/red": "302 -> https://owned.FORM.test/red",
-            "http://owned.FORM.test/green": "302 -> https://owned.FORM.test/green",
+            "http://owned.FORM.test/red": "red-svc",
+            "http://owned.FORM.test/green": "OTHER/green-svc",
             "https://owned.FORM.test/": 404,
         },
-        owned="owned.FORM.test: {namespace: EDGE, tls: {self_signed: true}, options: {ssl_redirect: {code: 302}}}",
+        owned="owned.FORM.test: {namespace: EDGE, tls: {self_signed: true}, options: {ssl_redirect: false}}",
     ),
     "a default backend of a host": Shape(
         "rest-FORM: {namespace: HOME, hosts: {rest.FORM.test: {paths: {/red: red-svc:80}}}, default_backend: blue-svc:80}",

@@ -14,11 +14,11 @@ from tests.cluster.shapes import BACKENDS, EVERYTHING, PROD, SHAPES, extra_objec
 
 pytestmark = pytest.mark.timeout(300)
 
-# variant -> what its controller says, and its node ports
+# variant -> what its controller says, its node ports, and the code it redirects to HTTPS with
 VARIANTS = {
-    "nginx": ({"kind": "nginx"}, (30060, 30061)),
-    "traefik": ({"kind": "traefik"}, (30062, 30063)),
-    "traefik-compat": ({"kind": "traefik", "compat": "ingress-nginx"}, (30064, 30065)),
+    "nginx": ({"kind": "nginx"}, (30060, 30061), 301),
+    "traefik": ({"kind": "traefik"}, (30062, 30063), 301),
+    "traefik-compat": ({"kind": "traefik", "compat": "ingress-nginx"}, (30064, 30065), 308),
 }
 CASES = [(name, form) for name, shape in SHAPES.items() for form in shape.forms()]
 
@@ -49,7 +49,7 @@ class Shapes:
         self.trust = ssl.create_default_context(cafile=folder / "ca.crt")
 
     def inventory(self, apps, extra, hosts=None):
-        controller, _ = VARIANTS[self.variant]
+        controller, *_ = VARIANTS[self.variant]
         return self.here(
             self.site.inventory(
                 controller["kind"], apps, controller=controller, ingress_extra_objects=extra, ingress_hosts=hosts or {}
@@ -86,8 +86,10 @@ class Shapes:
 
     def expectation(self, said):
         wanted = said.get(self.variant, said.get("")) if isinstance(said, dict) else said
-        if isinstance(wanted, int) or " -> " in wanted:
+        if isinstance(wanted, int):
             return wanted
+        if wanted.startswith("-> "):
+            return f"{VARIANTS[self.variant][2]} {wanted}"
         return self.here(wanted if "/" in wanted else f"HOME/{wanted}")
 
     def prove(self, asks, form="short"):

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from ..controllers import CONTROLLERS, IngressController
+from ..controllers.annotations import INGRESS_NGINX, reader_of
 from ..controllers.traefik_dynamic import ANNOTATION as TRAEFIK
 from ..controllers.traefik_middlewares import REDIRECTS
 from ..controllers.traefik_routes import is_ours
@@ -19,28 +20,6 @@ from .loss import Loss
 from .manifest import CLASS_ANNOTATION, Ingress
 from .reading import Entry, Place, Reader, Said, UnsaidError, give, items
 
-INGRESS_NGINX = "nginx.ingress.kubernetes.io/"
-# prefix of an annotation -> the controller that reads it (by its kind, where the contract has one)
-READERS = {
-    "nginx.org/": "nginx",
-    "nginx.com/": "nginx",
-    "custom.nginx.org/": "nginx",
-    "appprotect.f5.com/": "nginx",
-    "appprotectdos.f5.com/": "nginx",
-    INGRESS_NGINX: "ingress-nginx",
-    TRAEFIK: "traefik",
-    "haproxy.org/": "haproxy",
-    "haproxy.com/": "haproxy",
-    "haproxy-ingress.github.io/": "HAProxy Ingress",
-    "konghq.com/": "Kong",
-    "projectcontour.io/": "Contour",
-    "alb.ingress.kubernetes.io/": "the AWS Load Balancer Controller",
-    "appgw.ingress.kubernetes.io/": "Azure Application Gateway",
-    "kubernetes.io/ingress.": "Google Cloud's load balancer",
-    "networking.gke.io/": "Google Cloud's load balancer",
-    "cloud.google.com/": "Google Cloud's load balancer",
-    "ingress.kubernetes.io/": "some older controllers",
-}
 # what tools note down about an object that is not there any more once it comes from an inventory
 BOOKKEEPING = ("kubectl.kubernetes.io/", "meta.helm.sh/", "helm.sh/", "ingresskit.io/", "applyset.kubernetes.io/")
 SSL_REDIRECT = ("nginx.org/ssl-redirect", "ingress.kubernetes.io/ssl-redirect", f"{INGRESS_NGINX}ssl-redirect")
@@ -101,11 +80,6 @@ def served_by(ingress: Ingress, meant: Controller) -> str:
     same = meant.compat or meant.kind
     named = next((kind for kind in ("traefik", "nginx") if kind in (ingress.class_name or "")), same)
     return found or (same if named in same else named)
-
-
-def reader_of(name: str) -> str | None:
-    """Who reads an annotation; None for those that no Ingress controller claims."""
-    return next((kind for prefix, kind in READERS.items() if name.startswith(prefix)), None)
 
 
 def translate(entries: list[Entry], source: str, meant: Controller, place: Place) -> Translated:

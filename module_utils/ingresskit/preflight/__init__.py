@@ -11,8 +11,10 @@ from ..model.certificates import CertificateUse
 from ..model.stack import Stack
 from ..render.files import file_names
 from ..render.secrets import uses_of
+from .annotations import check_annotations, check_overrides
 from .backends import check_backends
 from .certificates import check_certificates
+from .contradictions import check_contradictions
 from .definitions import check_definitions
 from .effect import check_effect
 from .exposure import check_exposure
@@ -30,6 +32,8 @@ def check(stack: Stack, dialect: IngressController, facts: Facts) -> list[Findin
     findings = [
         *check_supported(stack, dialect),
         *check_routes(stack),
+        *check_contradictions(stack),
+        *check_annotations(stack, dialect),
         *check_backends(stack, dialect),
         *check_exposure(stack, dialect),
         *check_effect(stack),
@@ -38,6 +42,8 @@ def check(stack: Stack, dialect: IngressController, facts: Facts) -> list[Findin
         *check_definitions(stack, dialect, facts),
         *check_certificates(_there(stack, uses_of(stack, dialect), facts), file_names(stack), facts),
     ]
+    if all(finding.level != "error" for finding in findings):
+        findings += check_overrides(stack, dialect, facts)
     return sorted(findings, key=lambda finding: finding.level != "error")
 
 
