@@ -310,12 +310,12 @@ SHAPES = {
 # What answers every name there is cannot stand beside another that does: one of these at a time.
 EVERYTHING = {
     "hostless, short": Shape(
-        'any: {namespace: HOME, hosts: {"*": {paths: {/any: red-svc:80, /every: blue-svc:80}}}}',
+        'any: {namespace: HOME, hosts: {"*": {paths: {/any: red-svc:80, /one: blue-svc:80}}}}',
         "",
         {
             "http://no.such.host.test/any": "red-svc",
             "http://NODE/any": "red-svc",
-            "http://NODE/every/x": "blue-svc",
+            "http://NODE/one/x": "blue-svc",
             "http://NODE/none": 404,
             "http://fanout.short.test/foo": "red-svc",
         },
