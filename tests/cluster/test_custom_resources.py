@@ -11,6 +11,7 @@ import time
 import pytest
 
 from tests.cluster.double import ask, obj, until
+from tests.cluster.options.stand import alone
 from tests.cluster.playbook import HOST, ROOT, Site, kubectl
 
 pytestmark = pytest.mark.timeout(400)
@@ -24,9 +25,10 @@ TAG = os.environ.get("INGRESSKIT_DOUBLE_TAG")  # of an image of the double that 
 @pytest.fixture(scope="module")
 def site(tmp_path_factory):
     found = Site(tmp_path_factory.mktemp("site"), name="ik-f5crd", ports=PORTS)
-    found.clear()
-    yield found
-    found.clear()
+    with alone("definitions"):  # there is one set of them in a cluster
+        found.clear()
+        yield found
+        found.clear()
 
 
 def controller(site, kind="nginx", **more):

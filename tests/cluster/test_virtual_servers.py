@@ -1,0 +1,65 @@
+"""Every option on a host that F5's custom resources route: the cases of tests/cluster/options, each with a redirect beside
+it, which makes its host a VirtualServer. Proven on the nginx double, by F5's documentation."""
+
+import pytest
+
+from tests.cluster.options import CASES
+from tests.cluster.options.stand import Stand
+from tests.cluster.options.variants import Variant
+from tests.cluster.playbook import kubectl
+
+pytestmark = pytest.mark.timeout(450)
+GONE = {
+    "service": "tea-svc",
+    "port": 80,
+    "options": {"redirect": {"to": "https://elsewhere.example.org/"}, "canary": None},
+}
+
+
+class VirtualServers(Variant):
+    """F5's controller with a redirect on every host."""
+
+    def inventory(self, site, cases, client="192.0.2.1/32"):
+        found = super().inventory(site, cases, client)
+        for app in found["ingress_apps"].values():
+            for rules in app.get("hosts", {}).values():
+                rules["paths"]["/gone-for-good"] = GONE
+        return found
+
+
+VARIANT = VirtualServers("vs", "ik-vs-f5crd", "nginx", (30037, 30038), "F5's VirtualServers", custom_resources=True)
+# what a VirtualServer cannot say (docs/guide.md); that it is refused with its path is tested with the refusals
+REFUSED = {"affinity"}
+
+
+@pytest.fixture(scope="module")
+def stand(tmp_path_factory, node):
+    found = Stand(VARIANT, VARIANT.cases(), tmp_path_factory.mktemp("vs"), node)
+    yield found
+    found.clear()
+
+
+@pytest.mark.parametrize("case", VARIANT.cases(), ids=lambda case: case.name)
+def test_an_option_means_the_same_on_a_virtual_server(stand, case):
+    stand.proof(case)
+
+
+def test_every_host_is_a_virtual_server(stand):
+    stand.run()
+    apps = stand.site.namespace("apps")
+    hosts = kubectl("get", "virtualservers", "-n", apps, "-o", "jsonpath={.items[*].spec.host}").split()
+    assert {case.host for case in stand.cases if not case.apart} <= set(hosts)
+    assert not kubectl("get", "ingresses", "-n", apps, "-o", "name")
+
+
+def test_no_option_is_left_out_but_those_that_are_refused():
+    proven = {case.option for case in VARIANT.cases()}
+    assert proven == {case.option for case in CASES} - REFUSED
+
+
+def test_the_stack_proves_itself(stand):
+    first = stand.run().passed()
+    assert {each["verdict"] for each in first.smoke["routes"]} == {"proven"}
+    second = stand.site.play().passed()
+    assert not second.changed, second.output
+    assert not second.writes
