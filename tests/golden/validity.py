@@ -289,7 +289,7 @@ class _Stack:
             yield from (f"its tls names {host}, its rules do not" for host in entry["hosts"] if host not in hosts)
             yield from self._need_secret(namespace, entry["secretName"])
         for rule in spec["rules"]:
-            for path in rule["http"]["paths"]:
+            for path in rule.get("http", {}).get("paths", ()):  # none: a master
                 yield from self._route(obj, rule.get("host", ""), path)
 
     def _virtualserver(self, obj: Object) -> Iterator[str]:

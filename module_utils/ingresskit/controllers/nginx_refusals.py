@@ -19,6 +19,7 @@ from .nginx_routes import Told, differs, entries_of, hidden_headers, told_of
 
 Refusal = tuple[str, str]  # inventory path, why
 OTHERS = "traefik and ingress-nginx can"
+TRAEFIK = "traefik can"
 # nginx writes these itself, or F5's template does in every location
 FORWARDED = ("for", "host", "port", "proto")
 OWN_REQUEST = frozenset(("host", "x-real-ip", "connection", "upgrade", *(f"x-forwarded-{each}" for each in FORWARDED)))
@@ -105,7 +106,7 @@ def _rewrite(entry: Entry) -> Iterator[Refusal]:
     if not TARGET_PATH.fullmatch(plain) or "../" in value:
         yield (
             "rewrite",
-            f"{key}: F5's controller takes a path here, without a query, an empty element or any of $ {{ }}",
+            f"{key}: F5's controller takes a plain path: no query, no '../', no character of a pattern",
         )
     elif rewrite.path is not None and not regex and entry.type != "Exact" and not re.search(entry.path, entry.path):
         why = f"F5's controller reads {entry.path!r} as a regular expression then, which does not match itself"
@@ -117,10 +118,10 @@ def _headers(side: str, headers: Mapping[str, str], own: frozenset[str]) -> Iter
         if not HEADER_NAME.fullmatch(name):
             yield "headers", f"{side}.{name}: a header's name has letters, digits and '-' only"
         elif name.lower() in own:
-            yield "headers", f"{side}.{name}: nginx writes this header itself; {OTHERS}"
+            yield "headers", f"{side}.{name}: nginx writes this header itself; {TRAEFIK}"
         elif not VALUE.fullmatch(value) or (side == "response" and ":" in value):
             bad = "a comma, a quote, $, \\" + (" and a colon" if side == "response" else "")
-            yield "headers", f"{side}.{name}: F5's annotation takes no value with {bad}; {OTHERS}"
+            yield "headers", f"{side}.{name}: F5's annotation takes no value with {bad}; {TRAEFIK}"
 
 
 def _grpc(stack: Stack, site: Site, options: Options) -> Iterator[Refusal]:
@@ -134,7 +135,7 @@ def _grpc(stack: Stack, site: Site, options: Options) -> Iterator[Refusal]:
     if options.rewrite is not None:
         yield "rewrite", f"F5's controller rewrites no path of gRPC: unset it for the path; {OTHERS}"
     if options.headers is not None and options.headers.request:
-        yield "headers", f"request: F5's controller sets no headers for gRPC: unset it for the path; {OTHERS}"
+        yield "headers", f"request: F5's controller sets no headers for gRPC: unset it for the path; {TRAEFIK}"
 
 
 def _whole_host(stack: Stack, site: Site) -> Iterator[Refusal]:
@@ -159,7 +160,7 @@ def _whole_host(stack: Stack, site: Site) -> Iterator[Refusal]:
         for name, value in (entry.options.headers.response if entry.options.headers else {}).items():
             if not value and name.lower() not in gone:
                 why = "F5's controller removes response headers of a whole host only"
-                yield source(stack, entry, "headers"), f"response.{name}: {why}: say it for the host; {OTHERS}"
+                yield source(stack, entry, "headers"), f"response.{name}: {why}: say it for the host; {TRAEFIK}"
 
 
 def _redirection(entry: Entry, site: Site) -> tuple[bool, int | None]:
