@@ -8,16 +8,20 @@ import platform
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
+from functools import partial
 
 from .api.client import KubeApi
 from .api.failures import Unauthorized, Unreachable
 from .engine.ahead import delete_ahead, forgive_node_ports
 from .engine.apply import apply, preview, raise_errors
 from .engine.changes import WRITES, Change, ChangeSet
+from .engine.diagnose import leaving
 from .engine.ownership import Owner
 from .engine.plan import keep_adopted, plan
 from .engine.prune import prune, spare
+from .engine.scopes import WORKLOADS
 from .engine.snapshot import complete, observe
+from .engine.until import until
 from .engine.wait import wait
 from .errors import IngresskitError, ReleaseError
 from .manifests import BEFORE_ROUTES, Object
@@ -160,7 +164,15 @@ class Transaction:
     def _before_routes(self, sent: Iterable[Change]) -> None:
         """Waits for what has to know a route's configuration before the route comes."""
         written = [change.desired for change in sent if change.done and change.desired]
-        self._wait([obj for obj in written if BEFORE_ROUTES in (obj["metadata"].get("annotations") or {})])
+        first = [obj for obj in written if BEFORE_ROUTES in (obj["metadata"].get("annotations") or {})]
+        self._wait(first)
+        for each in first:
+            if each["kind"] in WORKLOADS:  # a Pod on a dead node never goes, and serves nobody
+                grace = each["spec"]["template"]["spec"].get("terminationGracePeriodSeconds", 30)
+                until(partial(self._settled, each), grace + _PARTING)
+
+    def _settled(self, workload: Object) -> bool:
+        return not leaving(self.api, workload)
 
     def _wait(self, objects: Sequence[Object], *, addressed: bool = False) -> None:
         timeout, pace = self.stack.cluster.timeout, Pace(self.settings.say)

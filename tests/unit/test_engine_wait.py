@@ -4,6 +4,7 @@ import pytest
 
 from module_utils.ingresskit.engine.board import Board, News
 from module_utils.ingresskit.engine.scopes import narrowed, scopes_of, used_services
+from module_utils.ingresskit.manifests import BEFORE_ROUTES
 
 
 def obj(kind, name="x", api_version="v1", **content):
@@ -18,6 +19,7 @@ def ingress(*paths, default=None):
 
 
 SERVICE = obj("Service", "tea", spec={"selector": {"app": "tea"}})
+BEFORE = {**SERVICE, "metadata": {**SERVICE["metadata"], "annotations": {BEFORE_ROUTES: "true"}}}
 CASES = {
     "nothing": ([obj("ConfigMap"), obj("Secret")], False, {}),
     "workloads": (
@@ -27,6 +29,7 @@ CASES = {
     ),
     "a Service nobody routes to": ([SERVICE], False, {}),
     "a Service an Ingress routes to": ([SERVICE, ingress("tea")], False, {"EndpointSlice": {"tea"}}),
+    "a Service that routes will need": ([BEFORE], False, {"EndpointSlice": {"tea"}}),
     "a Service as default backend": ([SERVICE, ingress(default="tea")], False, {"EndpointSlice": {"tea"}}),
     "a Service of somebody else": ([ingress("tea")], False, {}),
     "a Service without selector": ([obj("Service", "tea", spec={"externalName": "a"}), ingress("tea")], False, {}),

@@ -13,6 +13,7 @@ from module_utils.ingresskit.controllers import traefik_dynamic as dynamic
 from module_utils.ingresskit.controllers.traefik_dynamic import MIDDLEWARES, TRANSPORT, Dynamic, kept, named
 from module_utils.ingresskit.controllers.traefik_routes import EXACT, HOSTLESS, LAST, REGEX, ROUTER, WILDCARD, is_ours
 from module_utils.ingresskit.facts import Facts
+from module_utils.ingresskit.manifests import BEFORE_ROUTES
 from module_utils.ingresskit.render import render
 
 SERVICE = "traefik.ingress.kubernetes.io/service."
@@ -223,6 +224,7 @@ def test_what_stands_on_a_service_of_the_entrys_own(options, said, transport):
     assert own is not theirs and to["port"] == {"number": 80}
     assert own["spec"] == theirs["spec"] and "annotations" not in theirs["metadata"]
     annotations = own["metadata"]["annotations"]
+    assert annotations.pop(BEFORE_ROUTES) == "true"  # a route without endpoints would answer 503
     called = annotations.pop(TRANSPORT, None)
     assert annotations == {f"{SERVICE}{key}": value for key, value in said.items()}
     transports = config(stack)["http"].get("serversTransports", {})

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from ..manifests import Object, manifest, present, workload_service
+from ..manifests import BEFORE_ROUTES, Object, manifest, present, workload_service
 from ..model.apps import Backend
 from ..model.options import Options
 from ..model.stack import Stack
@@ -68,7 +68,8 @@ def beside(stack: Stack, app: str, backend: Backend, annotations: dict[str, str]
     if spec.get("type") != "ExternalName":
         spec.pop("type", None)
     name = named(backend.service[:54].rstrip("-"), [app, annotations, spec])
-    return manifest("Service", name, namespace, annotations=annotations, spec=spec)
+    said = annotations if spec.get("type") == "ExternalName" else {**annotations, BEFORE_ROUTES: "true"}
+    return manifest("Service", name, namespace, annotations=said, spec=spec)
 
 
 def spec_of(stack: Stack, namespace: str, service: str) -> Object | None:

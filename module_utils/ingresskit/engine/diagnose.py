@@ -26,6 +26,11 @@ def troubles(api: Api, workloads: Sequence[Object]) -> dict[Ref, Trouble]:
     return {Ref.of(workload): reason for workload, reason in found if reason}
 
 
+def leaving(api: Api, workload: Object) -> bool:
+    """Whether a Pod of it is on its way out: until it is gone it serves by what it read when it started."""
+    return any(pod["metadata"].get("deletionTimestamp") for pod in _pods(api, workload))
+
+
 def _trouble(api: Api, workload: Object) -> Trouble | None:
     return trouble(workload, _pods(api, workload))
 

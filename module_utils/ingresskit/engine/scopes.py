@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from ..api.resources import BUILTIN, Object, Ref, Resource
+from ..manifests import BEFORE_ROUTES
 
 WORKLOADS = ("Deployment", "DaemonSet", "StatefulSet")
 SLICES = BUILTIN["discovery.k8s.io/v1", "EndpointSlice"]
@@ -37,11 +38,16 @@ def scopes_of(objects: Iterable[Object], ingress_needs_address: bool) -> list[Sc
         kinds = []
         if _has_rule(obj, ingress_needs_address):
             kinds.append(BUILTIN[ref.api_version, ref.kind])
-        if ref in used and (obj.get("spec") or {}).get("selector"):
+        if (ref in used or _before_routes(obj)) and (obj.get("spec") or {}).get("selector"):
             kinds.append(SLICES)
         for resource in kinds:
             scopes.setdefault(resource, Scope(resource)).targets.add(ref)
     return list(scopes.values())
+
+
+def _before_routes(obj: Object) -> bool:
+    """Whether it is a Service whose endpoints the routes have to find when they come."""
+    return obj["kind"] == "Service" and BEFORE_ROUTES in (obj["metadata"].get("annotations") or {})
 
 
 def _has_rule(obj: Object, ingress_needs_address: bool) -> bool:
