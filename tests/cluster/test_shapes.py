@@ -49,7 +49,7 @@ class Shapes:
         self.trust = ssl.create_default_context(cafile=folder / "ca.crt")
 
     def inventory(self, apps, extra, hosts=None):
-        controller, *_ = VARIANTS[self.variant]
+        controller = VARIANTS[self.variant][0] | {"resources": {"requests": {"cpu": "10m"}}}
         return self.here(
             self.site.inventory(
                 controller["kind"], apps, controller=controller, ingress_extra_objects=extra, ingress_hosts=hosts or {}

@@ -41,6 +41,16 @@ FAULTS = {
         route, app(options={"ssl_redirect": {"code": 308}}) | {"controller": {"kind": "traefik"}},
         "app.options.ssl_redirect.code: ",
     ),
+    "an option of the controller's own configuration": (
+        route, app(options={"rewrite": {"path": "/"}}) | {"controller": {"kind": "traefik"}},
+        "app.options.rewrite: is said in Traefik Proxy's own configuration, which a single route leaves alone: bring route and controller in one, with ingress_stack",
+    ),
+    "a flag of the controller's": (
+        route, app(options={"ssl_passthrough": True}) | {"controller": {"kind": "ingress-nginx", "accept_retired": True}, "app": {
+            "hosts": {"a.b": {"paths": {"/": "x:443"}, "options": {"ssl_passthrough": True}}},
+        }},
+        'app.hosts."a.b".options.ssl_passthrough: is said in ingress-nginx\'s own configuration',
+    ),
     "a name that is none": (route, app() | {"name": "Cafe"}, "name: must be a DNS label"),
     "a name too long to label with": (
         route, app() | {"name": "c" * 60}, "name: is too long: 'route.cccc",
@@ -78,7 +88,16 @@ def test_faults_are_told_in_parameters(fault):
     with pytest.raises(InventoryError) as caught, faults_in_parameters():
         raise_findings(part.load(parameters).check(Facts()))
     assert message in str(caught.value)
-    assert "ingress_" not in str(caught.value)
+    assert "ingress_" not in str(caught.value).replace("with ingress_stack", "")
+
+
+@pytest.mark.parametrize(
+    ("kind", "options"),
+    [("nginx", {"rewrite": {"path": "/"}, "rate_limit": {"rps": 5}}), ("traefik", {"ssl_redirect": {"code": 302}})],
+)
+def test_options_that_the_route_itself_says(kind, options):
+    given = app(options=options, tls={"secret": "s"}) | {"controller": {"kind": kind}}
+    assert [str(each) for each in route.load(given).check(Facts()) if each.level == "error"] == []
 
 
 def test_every_fault_at_once():

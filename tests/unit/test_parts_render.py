@@ -1,9 +1,8 @@
-"""What the single modules bring: the same objects as a whole stack, and the Services of the documents this began with."""
+"""What the single modules bring: the same objects as a whole stack, and what their parameters say."""
 
 from datetime import UTC, datetime
 
 import pytest
-import yaml
 
 from module_utils.ingresskit import model, tls
 from module_utils.ingresskit.engine.ownership import Owner
@@ -72,67 +71,6 @@ def test_a_certificate_under_the_name_and_for_the_hosts_given():
     issued = tls_part.load({**given, "source": {"issuer": "letsencrypt"}}).render(FACTS)[1]
     assert issued["spec"]["secretName"] == "cafe-secret"
     assert issued["spec"]["dnsNames"] == ["cafe.example.com", "*.example.com"]
-
-
-# Published examples of Services in front of a controller. Two of them leave out the ports' names, which the API server
-# asks for where there are several ports: ours have them.
-NAMED = yaml.safe_load("""
-apiVersion: v1
-kind: Service
-metadata:
-  name: ingress-nginx
-  namespace: ingress-nginx
-  labels:
-    app.kubernetes.io/name: ingress-nginx
-    app.kubernetes.io/part-of: ingress-nginx
-spec:
-  type: NodePort
-  ports:
-    - {name: http, port: 80, targetPort: 80, protocol: TCP}
-    - {name: https, port: 443, targetPort: 443, protocol: TCP}
-  selector:
-    app.kubernetes.io/name: ingress-nginx
-    app.kubernetes.io/part-of: ingress-nginx
-""")
-BALANCED = yaml.safe_load("""
-apiVersion: v1
-kind: Service
-metadata: {name: myapp, namespace: default}
-spec:
-  type: LoadBalancer
-  ports:
-    - {name: http, protocol: TCP, port: 80, targetPort: http}
-    - {name: https, protocol: TCP, port: 443, targetPort: https}
-  selector: {app: myapp}
-""")
-NODE_PORT = yaml.safe_load("""
-apiVersion: v1
-kind: Service
-metadata: {name: myapp-nodeport, namespace: default}
-spec:
-  type: NodePort
-  ports:
-    - {name: http, protocol: TCP, port: 80, nodePort: 30080, targetPort: http}
-    - {name: https, protocol: TCP, port: 443, nodePort: 30443, targetPort: https}
-  selector: {app: myapp}
-""")
-LABELS = {"app.kubernetes.io/name": "ingress-nginx", "app.kubernetes.io/part-of": "ingress-nginx"}
-MYAPP = {"namespace": "default", "selector": {"app": "myapp"}}
-EXAMPLES = {
-    "by port numbers": (
-        {"name": "ingress-nginx", "namespace": "ingress-nginx", "selector": LABELS, "labels": LABELS,
-         "target_ports": {"http": 80, "https": 443}},
-        NAMED,
-    ),
-    "load balancer": ({"name": "myapp", "expose": {"type": "LoadBalancer"}, **MYAPP}, BALANCED),
-    "node ports": ({"name": "myapp-nodeport", "expose": EXPOSE, **MYAPP}, NODE_PORT),
-}  # fmt: skip
-
-
-@pytest.mark.parametrize("example", EXAMPLES)
-def test_published_services(example):
-    parameters, expected = EXAMPLES[example]
-    assert [each for each in service.load(parameters).render(Facts()) if each["kind"] == "Service"] == [expected]
 
 
 def test_several_ways_in_are_one_set():
