@@ -30,6 +30,10 @@ options:
       - The controller, as C(ingress_controller) of the inventory; all keys are in C(docs/reference/inventory.md).
       - Its C(expose) makes no Service here. The controller learns from it how it is reached, so give the one that
         M(ingress_service) gets, at least where it has a C(name) or C(type=LoadBalancer).
+      - It knows no routes, so what their options say in a controller's own configuration is not there. M(ingress_route)
+        refuses such options; M(ingress_stack) brings routes and controller in one.
+      - A backend of type C(ExternalName) behind C(kind=traefik) needs
+        C(config={providers.kubernetesingress.allowexternalnameservices: true}).
       - An app for every host (V(*)) or without hosts needs C(extra_args=[-allow-empty-ingress-host]) with
         C(kind=nginx).
     type: dict
