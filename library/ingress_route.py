@@ -32,8 +32,8 @@ options:
     description:
       - The app, as one of C(ingress_apps) in the inventory, with C(hosts), C(tls), C(options), C(workloads) and so
         on.
-      - Options are said in the route where the controller reads them there. One that it reads from its own file or flags
-        (most of them behind C(kind=traefik), whose middlewares stand in a file of its own; C(ssl_passthrough) and a
+      - Options are said in the route where the controller reads them there. What stands in its own file or flags
+        (most of them behind C(kind=traefik), by its middlewares; C(ssl_passthrough) and a
         few others elsewhere) is refused by name, since no single route can bring it. M(ingress_stack) brings both.
       - Required with O(state=present).
     type: dict
