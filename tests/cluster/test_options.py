@@ -7,7 +7,7 @@ import pytest
 from tests.cluster.options import CASES
 from tests.cluster.options.access import PASSWORD
 from tests.cluster.options.matrix import seen
-from tests.cluster.options.promises import MUST_WORK, NOT_YET, OPTIONS
+from tests.cluster.options.promises import MUST_WORK, OPTIONS
 from tests.cluster.options.stand import Stand
 from tests.cluster.options.variants import STANDING, VARIANTS
 from tests.cluster.playbook import HOST, ROOT
@@ -97,7 +97,7 @@ def test_what_the_issue_promises_is_proven(stands):
     """Nothing is skipped in silence: what is in the table works, what is not works or is refused."""
     found = seen(stands)
     works = {name: {option for option, each in one["options"].items() if each["works"]} for name, one in found.items()}
-    missing = {name: sorted(must - works[name] - NOT_YET[name]) for name, must in MUST_WORK.items()}
+    missing = {name: sorted(must - works[name]) for name, must in MUST_WORK.items()}
     assert not any(missing.values()), missing
     for name, one in found.items():
         assert {option for option, each in one["options"].items() if each["works"] or each["refused"]} == OPTIONS, name

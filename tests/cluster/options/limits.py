@@ -29,9 +29,14 @@ def read_timeout(behind):
     assert behind.status("/tea/delay/3") == 504
 
 
-@case("timeouts", app({"/tea": COFFEE}, timeouts={"connect": 3, "read": 3, "send": 3}))
+@case("timeouts", app({"/tea": COFFEE}, timeouts={"connect": 3, "read": 4}))
 def timeouts_that_suffice(behind):
     assert behind.status("/tea/delay/1") == 200
+
+
+@case("timeouts", app({"/tea": COFFEE}, timeouts={"send": 3}))
+def send_timeout_that_suffices(behind):
+    assert behind.status("/tea", method="POST", body=b"x" * 200_000) == 200
 
 
 @case("rate_limit", app({"/tea": to(COFFEE, rate_limit={"rps": 2, "burst": 4}), "/coffee": COFFEE}, tls=False))

@@ -22,12 +22,3 @@ MUST_WORK = {
     "traefik-compat": {"allow", "redirect", "canary"},
     "ingress-nginx": OPTIONS,
 }
-
-# What has not landed yet; empty when the issue is done.
-NOT_YET = {
-    "nginx": MUST_WORK["nginx"] - {"ssl_redirect"},
-    "nginx-crd": MUST_WORK["nginx-crd"],
-    "traefik": set(),
-    "traefik-compat": MUST_WORK["traefik-compat"],
-    "ingress-nginx": MUST_WORK["ingress-nginx"],
-}
