@@ -58,8 +58,10 @@ def _refusals(seen: Seen) -> Iterator[str]:
     for controller in seen.values():
         reasons: dict[str, list[str]] = {}
         for option, found in controller["options"].items():
-            for case, why in found.get("refused", {}).items():
-                reasons.setdefault(why, []).append(f"`{option}` ({case.replace('-', ' ')})")
+            for case, why in found["refused"].items():
+                named = f"`{option}` ({case.replace('-', ' ')})" if found["works"] else f"`{option}`"
+                if named not in reasons.setdefault(why, []):
+                    reasons[why].append(named)
         if reasons:
             yield from ("", f"### {controller['title']}", "")
             yield from (f"- {', '.join(cases)}: {why}" for why, cases in reasons.items())

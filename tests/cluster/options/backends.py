@@ -42,7 +42,7 @@ def tls_ends_at_the_backend(behind):
     assert subject(answer) == "CN=secure-svc"
 
 
-@case("ssl_passthrough", app({"/": to(SECURE, backend_protocol="HTTPS")}))
+@case("backend_protocol", app({"/": to(SECURE, backend_protocol="HTTPS")}))
 def tls_ends_at_the_controller(behind):
     answer = behind.get("/")
     assert answer.json["service"] == "secure-svc"
