@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import socket
 import ssl
+import zlib
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
@@ -16,7 +18,7 @@ import websocket
 from tests.cluster.double import ask, obj
 from tests.cluster.options.case import Case
 from tests.cluster.options.variants import Variant
-from tests.cluster.playbook import Run, Site, alone, create, kubectl
+from tests.cluster.playbook import Run, Site, alone, create, kubectl, namespaces
 
 AT_ONCE = 8  # proofs of one variant
 THEIR_USERS = "guest:{SHA}+Q7DeXRskfBwutGPooegnIzNNRI="  # the password is "tea-for-two"
@@ -52,6 +54,18 @@ class Stand:
         """Names of the cases whose proof holds."""
         return {name for name, proof in self._proofs.items() if proof.exception() is None}
 
+    def kept(self):
+        """What the cluster has of the stack: "kind/name" -> its text, with what Secrets hold as it was before base64."""
+        found = {}
+        mine = [name for name in namespaces() if name.startswith(f"{self.site.name}-")]
+        for namespace in mine:
+            listed = kubectl("get", "secrets,configmaps,ingresses,deployments,events", "-n", namespace, "-o", "json")
+            for each in json.loads(listed)["items"]:
+                data = each.get("data") or {} if each["kind"] == "Secret" else {}
+                values = [unpacked(base64.b64decode(value)) for value in data.values()]
+                found[f"{namespace}/{each['kind']}/{each['metadata']['name']}"] = "".join((json.dumps(each), *values))
+        return found
+
     def clear(self):
         self._workers.shutdown(cancel_futures=True)
         self.site.clear()
@@ -74,6 +88,13 @@ class Stand:
         if self._run.exception():
             raise AssertionError(f"{self.site.name} did not come up: test_the_stack_proves_itself tells why")
         case.proof(Behind(self.site, self.variant, self.node, case))
+
+
+def unpacked(content):
+    """As text; the records of releases are compressed, some in pieces."""
+    if content.startswith(b"\x1f\x8b"):
+        content = zlib.decompressobj(wbits=31).decompress(content)
+    return content.decode(errors="replace")
 
 
 def their_users(namespace):

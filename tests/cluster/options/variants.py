@@ -61,7 +61,8 @@ class Variant:
         }
         apps["backends"] = {"namespace": shared, "workloads": backends}
         smoke = {"wait": 30, "on_failure": "keep"}
-        controller = {**self.controller(), "expose": expose}
+        few = {"requests": {"cpu": "10m", "memory": "32Mi"}}  # many stacks stand side by side
+        controller = {**self.controller(), "expose": expose, "resources": few}
         return site.inventory(self.kind, apps, controller=controller, ingress_smoke=smoke)
 
     def refused(self, case):
