@@ -6,6 +6,7 @@ kubectl get ingress -A -o yaml | python -m module_utils.ingresskit.importer - > 
 from __future__ import annotations
 
 import argparse
+import gc
 import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
@@ -77,6 +78,7 @@ def _listed(api: Api, namespace: str | None) -> Iterator[Object]:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """The command: an inventory on standard output, errors on the other. Gives the exit code."""
+    gc.disable()  # what is read stays until the end: see shell.answer
     parser = _parser()
     given = parser.parse_args(arguments)
     given.src = given.src or ([] if given.cluster is not None or sys.stdin.isatty() else [STDIN])

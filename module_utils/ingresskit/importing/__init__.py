@@ -19,12 +19,13 @@ from .dialects import served_by
 from .documents import Document, read_documents
 from .drafts import Draft, draft, join
 from .from_traefik import middlewares_in
-from .inventory import inventory_of, to_text
+from .inventory import inventory_of
 from .loss import Loss
 from .manifest import Ingress, is_ingress, read_ingress
 from .masters import merge
 from .owners import owned, secured_hosts, split
 from .reading import Middlewares
+from .text import to_text
 from .wishes import Wishes
 
 __all__ = ["Imported", "Source", "Wishes", "import_manifests"]
@@ -138,7 +139,8 @@ def _unsupported(inventory: dict[str, Any], behind: dict[str, Draft], controller
         _, _, rest = finding.path.partition("ingress_apps.")
         name = rest.partition(".")[0]
         if finding.level == "error" and name in behind:
-            yield Loss(str(behind[name].ingress), behind[name].ingress.at, finding.path, finding.message)
+            ingress = behind[name].ingress
+            yield Loss(str(ingress), ingress.at, finding.path, finding.message, refused=True)
 
 
 def _about(count: int, wishes: Wishes, classes: Sequence[str]) -> list[str]:

@@ -1,15 +1,12 @@
-"""From drafts to the variables of an inventory, in the shortest form that says it, and to its text."""
+"""From drafts to the variables of an inventory, in the shortest form that says it."""
 
 from __future__ import annotations
 
 import re
-import textwrap
 from collections import Counter
 from collections.abc import Container, Iterator, Mapping, Sequence
 from itertools import chain, count
 from typing import Any
-
-import yaml
 
 from .drafts import Draft, HostDraft
 from .loss import Loss
@@ -17,9 +14,6 @@ from .manifest import Backend
 from .placing import Placed
 from .reading import Entry
 
-HEADER = "# Imported by ingresskit"
-WIDTH = 118
-_INLINE = {"path", "service", "port", "type", "secret", "code"}  # mappings of these alone stand on one line
 _NAME = 63  # of an app: it becomes a label
 
 
@@ -43,16 +37,6 @@ def inventory_of(
         apps[name], behind[name] = _app(name, draft, shared), draft
     hosts = {"ingress_hosts": dict(owners)} if owners else {}
     return hosts | {"ingress_apps": apps}, behind, losses
-
-
-def to_text(inventory: dict[str, Any], losses: Sequence[Loss], about: Sequence[str]) -> str:
-    """The inventory as YAML; what it is and what it lacks stands above it as comments."""
-    lines = [HEADER, *about]
-    if losses:
-        lines += ["", "Not imported, for want of an equivalent:", *(f"- {loss}" for loss in losses)]
-    comments = [row for line in lines for row in _comment(line)]
-    body = yaml.dump(inventory, Dumper=_Indented, sort_keys=False, allow_unicode=True, width=WIDTH)
-    return "\n".join(comments) + f"\n---\n{body}"
 
 
 def _free_name(draft: Draft, taken: Container[str]) -> str:
@@ -125,23 +109,3 @@ def _long(entry: Entry, options: dict[str, Any]) -> dict[str, Any]:
 
 def _short(backend: Backend) -> str:
     return f"{backend.service}:{backend.port}"
-
-
-def _comment(line: str) -> list[str]:
-    bare = line.removeprefix("# ")
-    indent = "  " if bare.startswith("- ") else ""
-    rows = textwrap.wrap(bare, WIDTH - 2, subsequent_indent=indent, break_long_words=False, break_on_hyphens=False)
-    return [f"# {row}" for row in rows] or ["#"]
-
-
-class _Indented(yaml.SafeDumper):
-    """Entries of a list stand below their key, and nothing is abbreviated by an anchor."""
-
-    def represent_mapping(self, tag: str, mapping: Any, flow_style: bool | None = None) -> yaml.MappingNode:
-        return super().represent_mapping(tag, mapping, flow_style or set(mapping) <= _INLINE)
-
-    def ignore_aliases(self, data: object) -> bool:
-        return True
-
-    def increase_indent(self, flow: bool = False, indentless: bool = False) -> None:
-        super().increase_indent(flow, False)

@@ -13,6 +13,7 @@ class Loss:
     at: str
     what: str
     why: str
+    refused: bool = False  # it is in the inventory, at ``what``, but the checks of a run refuse it
 
     def __str__(self) -> str:
         place = "" if self.at == self.object else f"{self.at}: "  # in a cluster its name is where it is
