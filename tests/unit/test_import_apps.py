@@ -126,11 +126,11 @@ APPS = {
     ),
     "annotations of the same controller, and of nobody's": (
         [ingress(rule("a.example", path()), annotations={
-            "nginx.org/proxy-read-timeout": "20s", "cert-manager.io/cluster-issuer": "le",
+            "nginx.org/keepalive": "20", "cert-manager.io/cluster-issuer": "le",
             "kubernetes.io/ingress.class": "nginx", "kubectl.kubernetes.io/last-applied-configuration": "{}",
         })],
         {"cafe": {"hosts": {"a.example": "tea-svc:80"}, "annotations": {
-            "nginx.org/proxy-read-timeout": "20s", "cert-manager.io/cluster-issuer": "le",
+            "nginx.org/keepalive": "20", "cert-manager.io/cluster-issuer": "le",
         }}},
     ),
     "two Ingresses of one host are one app": (

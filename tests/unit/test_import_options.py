@@ -7,7 +7,6 @@ of a run name it: nothing that protects an app is dropped.
 import pytest
 import yaml
 
-from module_utils.ingresskit.importing.from_ingress_nginx import split_prefix
 from module_utils.ingresskit.importing.reading import UnsaidError, seconds
 from tests.unit.test_import_apps import NGINX, TRAEFIK, imported, ingress, path, rule, secured
 
@@ -83,29 +82,33 @@ def test_cors_of_ingress_nginx_says_what_it_does_by_itself():
 REWRITES = [
     # path, target, path and prefix in the inventory
     ("/tea(/|$)(.*)", "/$2", "/tea", "/"),
-    ("/tea(/|$)(.*)", "/api/$2", "/tea", "/api"),
+    ("/tea(/|$)(.*)", "/api/$2", "/tea", "/api/"),
+    ("/tea(/|$)(.*)", "/api$1$2", "/tea", "/api"),
     ("/tea/?(.*)", "/$1", "/tea", "/"),
     ("/tea/(.*)", "/$1", "/tea", "/"),
     ("/tea(.*)", "/api$1", "/tea", "/api"),
-    ("/v1/tea(/|$)(.*)", "/v2/$2", "/v1/tea", "/v2"),
+    ("/v1.0/tea(/|$)(.*)", "/v2/$2", "/v1.0/tea", "/v2/"),
     ("/()(.*)", "/$2", "/", "/"),
     ("/(.*)", "/api/$1", "/", "/api"),
 ]
 
 
-@pytest.mark.parametrize(("given", "target", "prefix", "replacement"), REWRITES)
-def test_a_group_with_the_rest_of_the_path_is_a_prefix(given, target, prefix, replacement):
-    assert split_prefix(given, target) == (prefix, replacement)
+@pytest.mark.parametrize(("given", "target", "plain", "prefix"), REWRITES)
+def test_a_group_with_the_rest_of_the_path_is_a_prefix(given, target, plain, prefix):
+    app = options_of({f"{NGINX}rewrite-target": target}, [path(given, kind="ImplementationSpecific")])
+    assert app.get("options") == {"rewrite": {"prefix": prefix}}
+    assert app["hosts"][HOST] == ("tea-svc:80" if plain == "/" else {"paths": {plain: "tea-svc:80"}})
 
 
 @pytest.mark.parametrize(
     ("given", "target"),
-    [("/tea(/|$)(.*)", "/$1"), ("/(tea|coffee)/(.*)", "/$2"), ("/tea/(\\d+)", "/$1"), ("/tea(/|$)(.*)", "/$1/$2"),
+    [("/tea(/|$)(.*)", "/$1"), ("/(tea|coffee)/(.*)", "/$2"), ("/tea/([0-9]+)", "/$1"), ("/tea(/|$)(.*)", "/$1/$2"),
      ("/tea/(.*)/x", "/$1")],
 )  # fmt: skip
-def test_other_groups_are_no_prefix(given, target):
-    with pytest.raises(UnsaidError):
-        split_prefix(given, target)
+def test_other_groups_stay_in_an_expression(given, target):
+    app = options_of({f"{NGINX}rewrite-target": target}, [path(given, kind="ImplementationSpecific")])
+    assert app["options"] == {"rewrite": {"path": target}, "regex": True}
+    assert list(app["hosts"][HOST]["paths"]) == [given]
 
 
 def test_rewrites_of_prefixes_become_plain_paths():
@@ -124,13 +127,6 @@ def test_other_expressions_stay_what_they_are():
     app = found.inventory["ingress_apps"]["cafe"]
     assert app["options"] == {"regex": True}
     assert list(app["hosts"][HOST]["paths"]) == ["/(tea|coffee)/[a-z]+"]
-    annotations = {f"{NGINX}rewrite-target": "/$2"}
-    found = imported(
-        ingress(rule(HOST, path("/(tea|coffee)/(.*)", kind="ImplementationSpecific")), annotations=annotations),
-        kind="traefik",
-    )
-    assert "the option rewrite replaces a prefix or the whole path" in str(found.losses[0])
-    assert found.inventory["ingress_apps"]["cafe"]["options"] == {"regex": True}
 
 
 F5 = {

@@ -24,7 +24,7 @@ from .loss import Loss
 from .manifest import Ingress, is_ingress, read_ingress
 from .masters import merge
 from .owners import owned, secured_hosts, split
-from .reading import Middlewares
+from .reading import Beside
 from .text import to_text
 from .wishes import Wishes
 
@@ -60,10 +60,11 @@ def import_manifests(sources: Iterable[Source], wishes: Wishes) -> Imported:
         kinds = ", ".join(f"{count} {kind}" for kind, count in ignored.items())
         raise InventoryError([Problem("", f"there is no Ingress to import (found: {kinds or 'nothing'})")])
     ingresses, losses = _chosen([each for each in found if each], wishes)
-    middlewares = middlewares_in(each for each in cursors if not is_ingress(each))
+    others = [each for each in cursors if not is_ingress(each)]
+    beside = Beside(middlewares_in(others), dict(_config_maps(others)))
     merged = merge(ingresses)
     routes, named = split(merged.ingresses)
-    drafts, lost = _drafts(routes, wishes, middlewares, secured_hosts(ingresses))
+    drafts, lost = _drafts(routes, wishes, beside, secured_hosts(ingresses))
     drafts = join(drafts)
     hosts, disowned = owned(drafts, named | merged.owners)
     inventory, behind, renamed = inventory_of(drafts, hosts)
@@ -75,7 +76,7 @@ def import_manifests(sources: Iterable[Source], wishes: Wishes) -> Imported:
 
 
 def _drafts(
-    ingresses: Sequence[Ingress], wishes: Wishes, middlewares: Middlewares, secured: Container[str]
+    ingresses: Sequence[Ingress], wishes: Wishes, beside: Beside, secured: Container[str]
 ) -> tuple[list[Draft], list[Loss]]:
     """An app for every Ingress that is one; what only adds to others is with them."""
     losses: list[Loss] = []
@@ -83,7 +84,7 @@ def _drafts(
     canaries: list[tuple[Draft, dict[str, str]]] = []
     for ingress in ingresses:
         source = wishes.served_by or served_by(ingress, wishes.controller)
-        made, lost = draft(ingress, source, wishes.controller, middlewares, secured)
+        made, lost = draft(ingress, source, wishes.controller, beside, secured)
         losses += lost
         if is_canary(ingress):
             canaries.append((made, notes_of(ingress)))
@@ -108,6 +109,16 @@ def _unlisted(cursor: Cursor) -> Iterator[Cursor]:
         yield from cursor["items"].items()
     elif cursor:
         yield cursor
+
+
+def _config_maps(objects: Iterable[Cursor]) -> Iterator[tuple[str, dict[str, str]]]:
+    """The text of every ConfigMap by namespace/name."""
+    for each in objects:
+        data = each["data"].value
+        if each["kind"].value == "ConfigMap" and isinstance(data, dict):
+            meta = each["metadata"]
+            name = f"{meta['namespace'].value or 'default'}/{meta['name'].value}"
+            yield name, {str(key): value for key, value in data.items() if isinstance(value, str)}
 
 
 def _once(documents: Iterable[Document]) -> list[Document]:

@@ -31,7 +31,7 @@ def notes_of(ingress: Ingress) -> dict[str, str]:
 def add_canaries(drafts: Sequence[Draft], canaries: Iterable[tuple[Draft, dict[str, str]]]) -> Iterator[Loss]:
     """Gives each path that a canary has the option. What has no path to belong to is a loss, and so is the rest."""
     mains = {
-        (one.ingress.namespace, name, entry.path, entry.type): entry
+        (one.ingress.namespace, name, *entry.given): entry
         for one in drafts
         for name, host in one.hosts.items()
         for entry in host.entries
@@ -42,7 +42,7 @@ def add_canaries(drafts: Sequence[Draft], canaries: Iterable[tuple[Draft, dict[s
             yield Loss(str(ingress), ingress.at, "canary of the default backend", "the option canary is for paths")
         for name, host in canary.hosts.items():
             for entry in host.entries:
-                main = mains.get((ingress.namespace, name, entry.path, entry.type))
+                main = mains.get((ingress.namespace, name, *entry.given))
                 try:
                     _add(main, entry, notes)
                 except UnsaidError as error:

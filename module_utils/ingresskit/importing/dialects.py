@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-from ..controllers import CONTROLLERS, IngressController
+from ..controllers import IngressController, controller_for
 from ..controllers.annotations import INGRESS_NGINX, reader_of
 from ..controllers.traefik_dynamic import ANNOTATION as TRAEFIK
 from ..controllers.traefik_middlewares import REDIRECTS
@@ -39,6 +39,11 @@ DIALECTS = {
     INGRESS_NGINX: ("ingress-nginx", from_ingress_nginx.READERS),
     TRAEFIK: ("traefik", from_traefik.READERS),
 }
+# what rendering adds to an option by itself
+OURS = {
+    ("nginx.org/basic-auth-realm", "Restricted"),
+    (f"{INGRESS_NGINX}auth-realm", "Restricted"),
+}
 # why there is no option, by the beginning of what an annotation is called
 REASONS = {
     "auth-url": ASKED,
@@ -57,10 +62,7 @@ REASONS = {
     "from-to-www-redirect": "a host of its own with the option redirect says it",
     "server-alias": "further hosts of the app say it",
     "session-cookie": "the option affinity has cookie and max_age alone",
-    "affinity-": "the option affinity has cookie and max_age alone",
     "denylist": "the option allow names who may, no option who may not",
-    "custom-headers": "the option headers says it: write out what the ConfigMap holds",
-    "upstream-vhost": "the option headers can set the header Host",
     "redirect-to-https": "it redirects where another proxy ends TLS; the option ssl_redirect is for where it ends here",
 }
 
@@ -89,7 +91,7 @@ def translate(entries: list[Entry], source: str, meant: Controller, place: Place
     """
     ingress, done = place.ingress, Translated()
     rest = {name: value for name, value in ingress.annotations.items() if not _passing(name, value)}
-    _redirect(done, ingress, entries, _redirects_in(rest), source, CONTROLLERS[meant.kind])
+    _redirect(done, ingress, entries, _redirects_in(rest), source, controller_for(meant))
     for prefix, (kind, readers) in DIALECTS.items():
         for reader in readers if kind == source else ():
             said = {name: rest.pop(prefix + name) for name in reader.names if prefix + name in rest}
@@ -128,7 +130,7 @@ def _read(
 
 
 def _can(option: str, meant: Controller) -> bool:
-    return CONTROLLERS[meant.kind].cannot(option, meant) is None
+    return controller_for(meant).cannot(option, meant) is None
 
 
 def _redirects_in(rest: dict[str, str]) -> dict[str, str]:
@@ -146,7 +148,7 @@ def _redirects_in(rest: dict[str, str]) -> dict[str, str]:
 
 def _passing(name: str, value: str) -> bool:
     """What says nothing about routes, or what rendering says again by itself."""
-    ours = name == PRIORITY and is_ours(value)
+    ours = (name, value) in OURS or (name == PRIORITY and is_ours(value))
     return name == CLASS_ANNOTATION or name.startswith((*BOOKKEEPING, CANARY)) or ours
 
 

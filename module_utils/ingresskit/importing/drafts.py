@@ -11,7 +11,7 @@ from ..model.routes import slug
 from .dialects import labels_lost, translate
 from .loss import Loss
 from .manifest import Backend, Ingress, Rule
-from .reading import Entry, Middlewares, Place
+from .reading import Beside, Entry, Place
 
 PART_OF = "app.kubernetes.io/part-of"
 DEFAULT_CERTIFICATE = "the controller's default certificate serves it, which ingress_controller.default_tls sets"
@@ -34,6 +34,7 @@ class Draft:
     default: Backend | None
     annotations: dict[str, str]
     app: str | None = None
+    first: str | None = None  # the host that gave it its name
 
     @property
     def name(self) -> str:
@@ -41,7 +42,7 @@ class Draft:
 
 
 def draft(
-    ingress: Ingress, source: str, meant: Controller, middlewares: Middlewares, secured: Container[str]
+    ingress: Ingress, source: str, meant: Controller, beside: Beside, secured: Container[str]
 ) -> tuple[Draft, list[Loss]]:
     """The app of one Ingress, and what of it has no equivalent. ``secured``: hosts to which any Ingress gives TLS."""
     losses = list(labels_lost(ingress))
@@ -53,10 +54,13 @@ def draft(
     app = _rendered_for(ingress)
     for name, host in hosts.items():
         for entry in host.entries:
-            entry.secured, entry.level = name in secured, _level(ingress, app, name)
+            entry.secured, entry.given = name in secured, (entry.path, entry.type)
+            # F5's Ingresses are one for each host, whatever the options
+            entry.level = "" if source == "nginx" else _level(ingress, app, name)
     entries = [entry for host in hosts.values() for entry in host.entries]
-    said = translate(entries, source, meant, Place(ingress, middlewares))
+    said = translate(entries, source, meant, Place(ingress, beside))
     for name, host in hosts.items():
+        host.entries = folded(host.entries)
         losses += _sift(ingress, name, host)
     hosts = {name: host for name, host in hosts.items() if host.entries}
     if ingress.default and ingress.default.backend is None:
@@ -64,7 +68,7 @@ def draft(
     default = ingress.default.backend if ingress.default else None
     if not hosts and not default:
         losses.append(_lost(ingress, ingress.at, "the whole Ingress", "nothing is left of it"))
-    return Draft(ingress, hosts, default, said.raw, app or ingress.master), losses + said.losses
+    return Draft(ingress, hosts, default, said.raw, app or ingress.master, _first(ingress, app)), losses + said.losses
 
 
 def _rendered_for(ingress: Ingress) -> str | None:
@@ -73,6 +77,11 @@ def _rendered_for(ingress: Ingress) -> str | None:
     begins = tuple(f"{app}-{slug(rule.host)}" for rule in ingress.rules)
     named = ingress.name in (app, f"{app}-exact") or ingress.name.startswith(begins)
     return app if app and named else None
+
+
+def _first(ingress: Ingress, app: str | None) -> str | None:
+    """F5's rendering calls the Ingress of an app's first host by the app's name."""
+    return ingress.rules[0].host if app is not None and app in (ingress.name, ingress.master) else None
 
 
 def _level(ingress: Ingress, app: str | None, host: str) -> str:
@@ -113,6 +122,24 @@ def _sift(ingress: Ingress, name: str, host: HostDraft) -> Iterator[Loss]:
             host.entries.append(entry)
         elif (twin.backend, twin.options) != (entry.backend, entry.options):
             yield _lost(ingress, entry.at, what, f"the entry {twin.path} ({twin.at}) takes the same requests first")
+
+
+def folded(entries: list[Entry]) -> list[Entry]:
+    """Entries of F5 that say one thing in two: a prefix is cut off by /tea, which becomes /, and by what is below
+    /tea/."""
+    below = {(entry.path, entry.backend): entry for entry in entries if entry.type != "Exact" and _cut(entry)}
+    left = []
+    for entry in entries:
+        other = below.get((f"{entry.path}/", entry.backend))
+        if other and entry.type == "Exact" and entry.options == {**other.options, "rewrite": {"path": "/"}}:
+            other.path = entry.path
+        else:
+            left.append(entry)
+    return left
+
+
+def _cut(entry: Entry) -> bool:
+    return entry.options.get("rewrite") == {"prefix": "/"} and entry.path.endswith("/")
 
 
 def same_rule(one: Entry, other: Entry) -> bool:
@@ -158,6 +185,8 @@ def join(drafts: Sequence[Draft]) -> list[Draft]:
             joined.append(one)
         for share in shares:
             places.setdefault(share, []).append(index)
+    for host in (host for one in joined for host in one.hosts.values()):
+        host.entries.sort(key=lambda entry: entry.level == "path")  # rendering goes by the first
     return joined
 
 
@@ -189,4 +218,4 @@ def _joined(one: Draft, other: Draft) -> Draft:
         mine = hosts.setdefault(name, replace(host, entries=[]))
         mine.entries.extend(host.entries)
         mine.secret = mine.secret or host.secret
-    return Draft(main.ingress, hosts, one.default, one.annotations, one.app or other.app)
+    return Draft(main.ingress, hosts, one.default, one.annotations, one.app or other.app, one.first or other.first)

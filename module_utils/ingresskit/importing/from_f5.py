@@ -14,6 +14,7 @@ from .reading import (
     Reader,
     Said,
     UnsaidError,
+    add_headers,
     boolean,
     give,
     items,
@@ -27,7 +28,7 @@ from .reading import (
 HSTS_MAX_AGE = 2592000
 CLIENT_ADDRESS = ("${binary_remote_addr}", "$binary_remote_addr", "${remote_addr}")
 _RATE = re.compile(r"^(\d+)r/([sm])$")
-_NO_MATTER = re.compile(r"^(path=/|httponly|secure|samesite=\w+)$", re.IGNORECASE)
+_NO_MATTER = re.compile(r"^(path=\S+|httponly|secure|samesite=\w+)$", re.IGNORECASE)
 
 
 def _hsts(said: Said, entries: list[Entry], _: Place) -> None:
@@ -46,7 +47,9 @@ def _rewrites(said: Said, entries: list[Entry], _: Place) -> None:
         prefix = words.removeprefix("rewrite=")
         if prefix == words or not prefix.startswith("/"):
             raise UnsaidError(f"{words!r} is no value for it: it had no effect")
-        give(of_service(entries, service), "rewrite", {"prefix": prefix.rstrip("/") or "/"})
+        for entry in of_service(entries, service):
+            exact = entry.type == "Exact"
+            give([entry], "rewrite", {"path": prefix} if exact else {"prefix": prefix.rstrip("/") or "/"})
 
 
 def by_service(text: str) -> dict[str, str]:
@@ -60,20 +63,31 @@ def by_service(text: str) -> dict[str, str]:
     return found
 
 
-def _rewrite_target(said: Said, entries: list[Entry], _: Place) -> None:
-    if "$" in said["rewrite-target"]:
-        raise UnsaidError("the option rewrite replaces a prefix or the whole path, and has no groups")
-    give(entries, "rewrite", {"path": said["rewrite-target"]})
-
-
 def _regex(said: Said, entries: list[Entry], _: Place) -> None:
-    if said["path-regex"] == "exact":
-        for entry in entries:
-            entry.type = "Exact"
-    elif said["path-regex"] == "case_sensitive":
-        give(entries, "regex", True)
-    else:
+    """path-regex and rewrite-target; a last group with the rest of the path makes the target replace a prefix."""
+    kind, target = said.get("path-regex"), said.get("rewrite-target")
+    if kind == "case_insensitive":
         raise UnsaidError("the option regex minds the case")
+    for entry in entries:
+        if kind == "exact":
+            entry.type = "Exact"
+        elif kind is not None:
+            give([entry], "regex", True)
+        if target is not None:
+            _target(entry, target, regex=kind == "case_sensitive")
+
+
+def _target(entry: Entry, target: str, *, regex: bool) -> None:
+    if "$" in target and not regex:
+        raise UnsaidError("the option rewrite has groups with regex alone")
+    path = next((entry.path.removesuffix(end) for end in ("/?(.*)", "(.*)") if entry.path.endswith(end)), None)
+    rest = f"${re.compile(path).groups + 1}" if path is not None else "$"
+    replacement = target.removesuffix(rest)
+    if path is None or replacement == target or "$" in replacement:
+        give([entry], "rewrite", {"path": target})
+    else:
+        entry.path = path or "/"
+        give([entry], "rewrite", {"prefix": replacement.rstrip("/") or "/"})
 
 
 def _sticky(said: Said, entries: list[Entry], _: Place) -> None:
@@ -120,7 +134,7 @@ def _limit(said: Said, entries: list[Entry], _: Place) -> None:
 
 
 def _headers(said: Said, entries: list[Entry], _: Place) -> None:
-    """proxy-set-headers sets those of the request; proxy-hide-headers takes some away from the answer."""
+    """proxy-set-headers sets those of the request; of the answer proxy-hide-headers takes away, add-header sets."""
     request = {}
     for part in items(said.get("proxy-set-headers", "")):
         name, colon, value = part.partition(":")
@@ -128,22 +142,27 @@ def _headers(said: Said, entries: list[Entry], _: Place) -> None:
             raise UnsaidError(f"the option headers needs a value for {name}")
         request[name.strip()] = value.strip()
     response = dict.fromkeys(items(said.get("proxy-hide-headers", "")), "")
-    give(entries, "headers", present(request=request or None, response=response or None) or None)
+    for part in items(said.get("add-header", "")):
+        words = [word.strip() for word in part.split(":")]
+        if len(words) != 3 or words[2] != "always":  # without it errors lack the header
+            raise UnsaidError(f"the option headers sets a header in every answer, {part!r} does not")
+        response[words[0]] = words[1]
+    add_headers(entries, "request", request)
+    add_headers(entries, "response", response)
 
 
-LIMIT = ("rate", "burst", "reject-code", "key", "zone-size", "no-delay", "delay", "dry-run")
+LIMIT = ("rate", "burst", "reject-code", "key", "zone-size", "no-delay", "delay", "dry-run", "scale")
 READERS = (
     Reader("hsts", ("hsts", "hsts-max-age", "hsts-include-subdomains", "hsts-behind-proxy"), _hsts),
     Reader("rewrite", ("rewrites",), _rewrites),
-    Reader("rewrite", ("rewrite-target",), _rewrite_target),
-    Reader("regex", ("path-regex",), _regex),
+    Reader("rewrite", ("rewrite-target", "path-regex"), _regex),
     Reader("affinity", ("sticky-cookie-services",), _sticky),
     simple("body_size", "client-max-body-size", str.lower),
     Reader("timeouts", ("proxy-connect-timeout", "proxy-read-timeout", "proxy-send-timeout"), _timeouts),
     Reader("backend_protocol", ("ssl-services", "grpc-services", "websocket-services"), _protocols),
     simple("basic_auth", "basic-auth-secret", lambda value: {"secret": value}),
     Reader("rate_limit", tuple(f"limit-req-{name}" for name in LIMIT), _limit),
-    Reader("headers", ("proxy-set-headers", "proxy-hide-headers"), _headers),
+    Reader("headers", ("proxy-set-headers", "proxy-hide-headers", "add-header", "add-header-inherit"), _headers),
 )
 
 # What a master says to the whole host and its minions may not, and what of it its minions take over

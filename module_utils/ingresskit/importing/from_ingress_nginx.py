@@ -10,53 +10,80 @@ import re
 from typing import Any
 
 from ..model.options import Cors
-from .reading import Entry, Place, Reader, Said, UnsaidError, boolean, give, items, literal, number, present, simple
+from .reading import (
+    Entry,
+    Place,
+    Reader,
+    Said,
+    UnsaidError,
+    add_headers,
+    boolean,
+    give,
+    items,
+    literal,
+    number,
+    present,
+    simple,
+)
 
 BURST = 5  # limit-burst-multiplier
 CORS_HEADERS = (
     "DNT,Keep-Alive,User-Agent,X-Requested-With,If-Modified-Since,Cache-Control,Content-Type,Range,Authorization"
 )
 PROTOCOLS = {"HTTP": "HTTP", "AUTO_HTTP": "HTTP", "HTTPS": "HTTPS", "GRPC": "GRPC"}
-# a literal prefix, and the rest of the path as the last group: /tea(/|$)(.*), /tea/?(.*), /tea/(.*), /tea(.*)
-_PREFIX = re.compile(r"^\^?(?P<prefix>/?[^\\^$*+?()\[\]{}|]*?)(?P<first>\(/\|\$\)|\(\)|/\?|/)?\(\.[*+]\)\$?$")
+NO_HEADER = "Accept"  # every request may have it: rendering says so where no header is named
+_CASE = "/(?-i)"  # how rendering begins an expression
+_EXACT = "(?P<exact>$)"
+# every character for itself, in brackets or after a backslash where it would mean something
+_PLAIN = r"(?:[^\\^$*+?()\[\]{}|]|\[[^\]^]\]|\\[-.^])*?"
+# a plain prefix, and the rest of the path as the last group: /tea(/|$)(.*), /tea/?(.*), /tea/(.*), /tea(.*)
+_PREFIX = re.compile(rf"(?P<prefix>/{_PLAIN})(?P<first>\(/\|\$\)|\(\)|/\?|/)?\(\.[*+]\)\$?")
 
 
 def _rewrite(said: Said, entries: list[Entry], _: Place) -> None:
     """rewrite-target replaces the whole path; with a group that holds the rest of the path, it replaces a prefix."""
     target = said.get("rewrite-target", "")
-    regex = boolean(said["use-regex"]) if "use-regex" in said else False
-    unsaid = []
+    by_regex = bool(target) or boolean(said["use-regex"])
     for entry in entries:
-        try:
-            if _rewritten(entry, target):
-                continue
-        except UnsaidError as error:
-            unsaid.append(str(error))
-        if regex or (target and not literal(entry.path)):
-            give([entry], "regex", True)
-    if unsaid:
-        raise UnsaidError("; ".join(unsaid), partly=True)
+        path = f"/{entry.path.removeprefix(_CASE)}" if entry.path.startswith(_CASE) else entry.path
+        whole = path.removesuffix(_EXACT)
+        parts = _PREFIX.fullmatch(path) if by_regex else None
+        prefix = _replacement(parts, target) if parts else None
+        plain = parts is not None and (prefix is not None or "$" not in target)
+        if by_regex and whole != path:
+            entry.path, entry.type = _unquoted(whole), "Exact"
+            give([entry], "rewrite", {"path": target} if target else None)
+        elif parts and plain:
+            entry.path, entry.type = _unquoted(parts["prefix"]).rstrip("/") or "/", "Prefix"
+            if prefix is None:
+                give([entry], "rewrite", {"path": target} if target else None)
+            else:
+                give([entry], "rewrite", {"prefix": prefix})
+        else:
+            entry.path = path
+            give([entry], "rewrite", {"path": target} if target else None)
+            give([entry], "regex", True if not literal(path) or not target else None)
 
 
-def _rewritten(entry: Entry, target: str) -> bool:
-    """Gives the entry its rewrite. True where its path is a plain one after that."""
-    if "$" in target:
-        entry.path, prefix = split_prefix(entry.path, target)
-        entry.type = "Prefix"
-        if (entry.path, prefix) != ("/", "/"):  # that would change nothing
-            give([entry], "rewrite", {"prefix": prefix})
-        return True
-    give([entry], "rewrite", {"path": target} if target else None)
-    return False
+def _unquoted(path: str) -> str:
+    return re.sub(r"\[(.)\]|\\(.)", lambda found: found[1] or found[2], path)
 
 
-def split_prefix(path: str, target: str) -> tuple[str, str]:
-    """The literal prefix of a regular expression and what replaces it. Raises UnsaidError where it is not so."""
-    parts = _PREFIX.match(path)
-    group = "$2" if parts and (parts["first"] or "").startswith("(") else "$1"
-    if parts is None or not target.endswith(group) or "$" in target.removesuffix(group):
-        raise UnsaidError(f"the option rewrite replaces a prefix or the whole path; {path} to {target} is neither")
-    return parts["prefix"].rstrip("/") or "/", target.removesuffix(group).rstrip("/") or "/"
+def _replacement(parts: re.Match[str], target: str) -> str | None:
+    """What takes the place of the prefix; None where the target is another one than the replacement and the rest."""
+    first = parts["first"] or ""
+    if first == "(/|$)" and target.endswith("$1$2"):
+        replacement = target.removesuffix("$1$2")
+    elif first == "(/|$)" and target.endswith("/$2"):
+        replacement = target.removesuffix("$2")
+    else:
+        group = "$2" if first == "()" else "$1"
+        if first == "(/|$)" or not target.endswith(group):
+            return None
+        replacement = target.removesuffix(group).rstrip("/") or "/"
+    if parts["prefix"] == "/":
+        replacement = replacement.rstrip("/") or "/"
+    return None if "$" in replacement else replacement
 
 
 def _affinity(said: Said, entries: list[Entry], _: Place) -> None:
@@ -65,6 +92,22 @@ def _affinity(said: Said, entries: list[Entry], _: Place) -> None:
     max_age = said.get("session-cookie-max-age") or said.get("session-cookie-expires")
     value = present(cookie=said.get("session-cookie-name"), max_age=number(max_age) if max_age else None)
     give(entries, "affinity", value)
+
+
+def _body(said: Said, entries: list[Entry], _: Place) -> None:
+    give(entries, "body_size", said["proxy-body-size"].lower() if "proxy-body-size" in said else None)
+    if said.get("proxy-request-buffering", "on") != "on":
+        raise UnsaidError("no option has requests passed on before they are read", partly=True)
+
+
+def _headers(said: Said, entries: list[Entry], place: Place) -> None:
+    request = {"upstream-vhost": "Host", "x-forwarded-prefix": "X-Forwarded-Prefix"}
+    add_headers(entries, "request", {request[name]: value for name, value in said.items() if name in request})
+    if "custom-headers" in said:
+        found = place.beside.config_maps.get(said["custom-headers"])
+        if found is None:
+            raise UnsaidError("the option headers says it, but its ConfigMap is not among the manifests", partly=True)
+        add_headers(entries, "response", found)
 
 
 def _timeouts(said: Said, entries: list[Entry], _: Place) -> None:
@@ -115,10 +158,11 @@ def _allow(said: Said, entries: list[Entry], _: Place) -> None:
 def _cors(said: Said, entries: list[Entry], _: Place) -> None:
     if not boolean(said.get("enable-cors", "false")):
         return
+    headers = said.get("cors-allow-headers", CORS_HEADERS)
     value: dict[str, Any] = {
         "origins": items(said.get("cors-allow-origin", "*")),
-        "methods": items(said.get("cors-allow-methods", "GET, PUT, POST, DELETE, PATCH, OPTIONS")),
-        "headers": items(said.get("cors-allow-headers", CORS_HEADERS)),
+        "methods": items(said["cors-allow-methods"]) if "cors-allow-methods" in said else Cors().methods,
+        "headers": [] if headers == NO_HEADER else items(headers),
         "expose_headers": items(said.get("cors-expose-headers", "")),
         "credentials": boolean(said.get("cors-allow-credentials", "true")),
         "max_age": number(said.get("cors-max-age", "1728000")),
@@ -127,12 +171,9 @@ def _cors(said: Said, entries: list[Entry], _: Place) -> None:
 
 
 def shortest_cors(value: dict[str, Any]) -> dict[str, Any]:
-    """Without what the contract says by itself; the order of methods makes no difference."""
+    """Without what the contract says by itself."""
     usual = Cors().model_dump()
-    same = {name for name in value if value[name] == usual[name]}
-    if sorted(value.get("methods", ())) == sorted(usual["methods"]):
-        same.add("methods")
-    return {name: each for name, each in value.items() if name not in same}
+    return {name: each for name, each in value.items() if each != usual[name]}
 
 
 def _redirect(said: Said, entries: list[Entry], _: Place) -> None:
@@ -156,8 +197,8 @@ def _passthrough(said: Said, entries: list[Entry], _: Place) -> None:
 READERS = (
     Reader("rewrite", ("rewrite-target", "use-regex"), _rewrite),
     Reader("affinity", ("affinity", "session-cookie-name", "session-cookie-max-age",
-                        "session-cookie-expires"), _affinity),
-    simple("body_size", "proxy-body-size", str.lower),
+                        "session-cookie-expires", "session-cookie-path", "affinity-mode"), _affinity),
+    Reader("body_size", ("proxy-body-size", "proxy-request-buffering"), _body),
     Reader("timeouts", ("proxy-connect-timeout", "proxy-read-timeout", "proxy-send-timeout"), _timeouts),
     simple("backend_protocol", "backend-protocol", _protocol),
     Reader("basic_auth", ("auth-type", "auth-secret", "auth-secret-type"), _auth),
@@ -168,5 +209,5 @@ READERS = (
     Reader("redirect", ("permanent-redirect", "permanent-redirect-code", "temporal-redirect",
                         "temporal-redirect-code"), _redirect),
     Reader("ssl_passthrough", ("ssl-passthrough",), _passthrough),
-    simple("headers", "x-forwarded-prefix", lambda value: {"request": {"X-Forwarded-Prefix": value}}),
+    Reader("headers", ("upstream-vhost", "x-forwarded-prefix", "custom-headers"), _headers),
 )  # fmt: skip

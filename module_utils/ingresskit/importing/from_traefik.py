@@ -70,7 +70,7 @@ def _middlewares(said: Said, entries: list[Entry], place: Place) -> None:
 
 
 def _one(name: str, entries: list[Entry], place: Place) -> None:
-    spec = place.middlewares.get(name)
+    spec = place.beside.middlewares.get(name)
     if spec is None:
         raise UnsaidError("this middleware is not among the manifests")
     for kind, content in spec.items():

@@ -59,7 +59,8 @@ def _app(name: str, draft: Draft, shared: Container[str]) -> dict[str, Any]:
     if secret:
         app["tls"] = {"secret": secret}
     if draft.hosts:
-        app["hosts"] = {host: _host(host, rules, secret, placed) for host, rules in draft.hosts.items()}
+        order = sorted(draft.hosts, key=lambda host: host != draft.first)
+        app["hosts"] = {host: _host(host, draft.hosts[host], secret, placed) for host in order}
     if draft.default:
         app["default_backend"] = _short(draft.default)
     if placed.app:

@@ -5,12 +5,12 @@ https://docs.nginx.com/nginx-ingress-controller/configuration/ingress-resources/
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 
 from .from_f5 import OF_MINIONS, SERVER_WIDE
 from .loss import Loss
-from .manifest import Ingress
+from .manifest import Entry, Ingress
 
 TYPE = "nginx.org/mergeable-ingress-type"
 
@@ -33,7 +33,7 @@ def merge(ingresses: Iterable[Ingress]) -> Merged:
         kinds.get(ingress.annotations.get(TYPE, ""), done.ingresses).append(ingress)
     masters = {rule.host: master for master in reversed(kinds["master"]) for rule in master.rules}
     served = set()
-    for minion in kinds["minion"]:
+    for minion in _unshadowed(kinds["minion"]):
         hosts = [rule.host for rule in minion.rules]
         master = masters.get(hosts[0]) if hosts else None
         if master is None:
@@ -46,6 +46,26 @@ def merge(ingresses: Iterable[Ingress]) -> Merged:
             done.owners[hosts[0]] = master
     done.losses += _idle([master for master in kinds["master"] if master.at not in served])
     return done
+
+
+def _unshadowed(minions: Sequence[Ingress]) -> Iterator[Ingress]:
+    """A path counts once there: where an Exact entry has /tea, a Prefix entry for it says /tea/. Here it says /tea."""
+    exact: dict[tuple[str, str], str] = {}
+    for minion in minions:
+        for rule in minion.rules:
+            exact |= {(rule.host, each.path): minion.at for each in rule.entries if each.type == "Exact"}
+
+    def plain(host: str, entry: Entry, at: str) -> Entry:
+        path = entry.path.removesuffix("/")
+        twin = exact.get((host, path))
+        return entry if entry.type == "Exact" or twin in (None, at) else replace(entry, path=path)
+
+    for minion in minions:
+        rules = (
+            replace(rule, entries=tuple(plain(rule.host, each, minion.at) for each in rule.entries))
+            for rule in minion.rules
+        )
+        yield replace(minion, rules=tuple(rules))
 
 
 def _with(master: Ingress, minion: Ingress, losses: list[Loss]) -> Ingress:

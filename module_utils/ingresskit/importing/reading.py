@@ -13,7 +13,7 @@ from ..model.options import Options
 from .manifest import Backend, Ingress
 
 Said = Mapping[str, str]  # annotations without the prefix of their controller
-Middlewares = Mapping[str, Mapping[str, Any]]
+HSTS = "strict-transport-security"
 _UNITS = {"ms": 0.001, "": 1, "s": 1, "m": 60, "h": 3600, "d": 86400, "w": 604800, "M": 2592000, "y": 31536000}
 _TIME = re.compile(r"(\d+)(ms|[smhdwMy]?)\s*")
 
@@ -38,14 +38,23 @@ class Entry:
     secured: bool = False  # whether its host has a certificate
     options: dict[str, Any] = field(default_factory=dict)
     level: str = ""
+    given: tuple[str, str] = ("", "")  # path and type as they stand in the manifest
+
+
+@dataclass(frozen=True)
+class Beside:
+    """What annotations refer to: Traefik's middlewares by their names, ConfigMaps by namespace/name."""
+
+    middlewares: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    config_maps: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
 class Place:
-    """What a reader may need beside the annotations: the Ingress, and Traefik's middlewares by their names."""
+    """What a reader may need beside the annotations: the Ingress, and what else is among the manifests."""
 
     ingress: Ingress
-    middlewares: Middlewares = field(default_factory=dict)
+    beside: Beside
 
 
 @dataclass(frozen=True)
@@ -126,3 +135,23 @@ def present(**fields: Any) -> dict[str, Any]:
 def literal(path: str) -> bool:
     """Whether a path is no regular expression."""
     return not re.search(r"[\\^$*+?()\[\]{}|]", path)
+
+
+def add_headers(entries: Iterable[Entry], side: str, headers: Mapping[str, str]) -> None:
+    """Headers of requests or responses beside those that the entries have already; HSTS is an option of its own."""
+    hsts = next((value for name, value in headers.items() if name.lower() == HSTS), None)
+    others = {name: value for name, value in headers.items() if name.lower() != HSTS}
+    for entry in entries:
+        if side == "response" and hsts and entry.secured:
+            give([entry], "hsts", hsts_of(hsts))
+        if others:
+            before = entry.options.get("headers", {})
+            give([entry], "headers", {**before, side: before.get(side, {}) | others})
+
+
+def hsts_of(value: str) -> dict[str, Any]:
+    """The header Strict-Transport-Security as the option."""
+    words = [word.strip().lower() for word in value.split(";")]
+    age = next((word.partition("=")[2] for word in words if word.startswith("max-age=")), "")
+    flags = {"include_subdomains": "includesubdomains" in words, "preload": "preload" in words}
+    return {"max_age": number(age)} | {name: True for name, said in flags.items() if said}
