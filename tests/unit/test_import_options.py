@@ -246,7 +246,7 @@ MIDDLEWARES = {
         ("redirectRegex", {"regex": "^.*$", "replacement": "https://new.example/", "permanent": True}),
         {"redirect": {"to": "https://new.example/", "code": 301}},
     ),
-    "a rate": (("rateLimit", {"average": 100, "burst": 20}), {"rate_limit": {"rps": 100, "burst": 20}}),
+    "a rate": (("rateLimit", {"average": 100, "burst": 20}), {"rate_limit": {"rps": 100, "burst": 19}}),
     "a size": (("buffering", {"maxRequestBodyBytes": 8388608}), {"body_size": "8m"}),
     "networks": (("ipAllowList", {"sourceRange": ["10.0.0.0/8"]}), {"allow": ["10.0.0.0/8"]}),
     "headers": (

@@ -13,12 +13,13 @@ from ..errors import InventoryError, Problem
 from ..facts import Facts
 from ..model import load
 from ..model.controller import Controller
+from .beside import beside_in
 from .canaries import add_canaries, is_canary, notes_of
 from .cursor import Cursor
 from .dialects import served_by
 from .documents import Document, read_documents
 from .drafts import Draft, draft, join
-from .from_traefik import middlewares_in
+from .from_traefik import passed_on
 from .inventory import inventory_of
 from .loss import Loss
 from .manifest import Ingress, is_ingress, read_ingress
@@ -60,11 +61,10 @@ def import_manifests(sources: Iterable[Source], wishes: Wishes) -> Imported:
         kinds = ", ".join(f"{count} {kind}" for kind, count in ignored.items())
         raise InventoryError([Problem("", f"there is no Ingress to import (found: {kinds or 'nothing'})")])
     ingresses, losses = _chosen([each for each in found if each], wishes)
-    others = [each for each in cursors if not is_ingress(each)]
-    beside = Beside(middlewares_in(others), dict(_config_maps(others)))
+    beside = beside_in(each for each in cursors if not is_ingress(each))
     merged = merge(ingresses)
     routes, named = split(merged.ingresses)
-    drafts, lost = _drafts(routes, wishes, beside, secured_hosts(ingresses))
+    drafts, lost = _drafts(routes, wishes, beside, secured_hosts(ingresses) | passed_on(beside))
     drafts = join(drafts)
     hosts, disowned = owned(drafts, named | merged.owners)
     inventory, behind, renamed = inventory_of(drafts, hosts)
@@ -109,16 +109,6 @@ def _unlisted(cursor: Cursor) -> Iterator[Cursor]:
         yield from cursor["items"].items()
     elif cursor:
         yield cursor
-
-
-def _config_maps(objects: Iterable[Cursor]) -> Iterator[tuple[str, dict[str, str]]]:
-    """The text of every ConfigMap by namespace/name."""
-    for each in objects:
-        data = each["data"].value
-        if each["kind"].value == "ConfigMap" and isinstance(data, dict):
-            meta = each["metadata"]
-            name = f"{meta['namespace'].value or 'default'}/{meta['name'].value}"
-            yield name, {str(key): value for key, value in data.items() if isinstance(value, str)}
 
 
 def _once(documents: Iterable[Document]) -> list[Document]:

@@ -25,6 +25,7 @@ BOOKKEEPING = ("kubectl.kubernetes.io/", "meta.helm.sh/", "helm.sh/", "ingresski
 SSL_REDIRECT = ("nginx.org/ssl-redirect", "ingress.kubernetes.io/ssl-redirect", f"{INGRESS_NGINX}ssl-redirect")
 REDIRECT_CODE = "nginx.org/http-redirect-code"
 MIDDLEWARES = f"{TRAEFIK}router.middlewares"
+ENTRY_POINTS = f"{TRAEFIK}router.entrypoints"
 PRIORITY = f"{TRAEFIK}router.priority"
 # what a controller answers over HTTP where TLS is set and nothing is said; None: it serves
 USUAL_CODES = {"nginx": 301, "ingress-nginx": 308, "traefik": None}
@@ -97,6 +98,9 @@ def translate(entries: list[Entry], source: str, meant: Controller, place: Place
             said = {name: rest.pop(prefix + name) for name in reader.names if prefix + name in rest}
             if said:
                 _read(reader, prefix, said, entries, place, done, meant)
+    if source == "traefik":
+        from_traefik.read_services(entries, place)
+        _pass_on(entries, rest, place)
     for name, value in rest.items():
         reads = reader_of(name)
         if reads in (None, meant.compat or meant.kind):
@@ -104,6 +108,14 @@ def translate(entries: list[Entry], source: str, meant: Controller, place: Place
         else:
             done.losses.append(_loss(ingress, name, _why(name) if reads == source else f"only {reads} reads it"))
     return done
+
+
+def _pass_on(entries: list[Entry], rest: dict[str, str], place: Place) -> None:
+    """Hosts whose TLS ends at the backend; their Ingress is for plain HTTP alone."""
+    hosts = from_traefik.passed_on(place.beside)
+    if rest.get(ENTRY_POINTS) == "web" and all(rule.host in hosts for rule in place.ingress.rules):
+        del rest[ENTRY_POINTS]
+        give(entries, "ssl_passthrough", True)
 
 
 def _read(

@@ -7,19 +7,36 @@ https://doc.traefik.io/traefik/reference/routing-configuration/kubernetes/ingres
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import Any
 
-import yaml
-
-from .cursor import Cursor
+from .beside import part
 from .from_ingress_nginx import networks, redirect, shortest_cors
-from .reading import Entry, Place, Reader, Said, UnsaidError, give, items, present, seconds
+from .reading import (
+    Beside,
+    Entry,
+    Place,
+    Reader,
+    Said,
+    UnsaidError,
+    add_headers,
+    give,
+    items,
+    number,
+    present,
+    seconds,
+)
 
 MIDDLEWARES = "router.middlewares"
+SERVICE = "traefik.ingress.kubernetes.io/service."
 Spec = Mapping[str, Any]
 _WHOLE = re.compile(r"^\^?\.[*+]\$?$")
-_REST = re.compile(r"^\^(?P<prefix>/[^\\^$*+?()\[\]{}|]*?)(?P<slash>/\?|\(/\|\$\)|/)?\(\.\*\)\$?$")
+# what precedes the rest of the path: a plain text, or with (?:…) an expression; then a slash that may be missing
+_REST = re.compile(r"\^(?P<matched>.*?)(?P<slash>/\?|\(/\|\$\))?(?P<group>\(\.\*\)|\(\?P<rest>\.\*\))\$?")
+_OURS = re.compile(r"/\?\^\(\?:(?P<path>.*)\)(?P<end>\$?)")  # an expression as rendering writes it
+_SNI = re.compile(r"HostSNI\([\"`](.+)[\"`]\)")
+_LABEL = "[A-Za-z0-9-]+"  # what * stands for in an origin
 _HSTS = {"stsSeconds": "max_age", "stsIncludeSubdomains": "include_subdomains", "stsPreload": "preload"}
 _CORS = {
     "accessControlAllowOriginList": "origins",
@@ -29,44 +46,80 @@ _CORS = {
     "accessControlAllowCredentials": "credentials",
     "accessControlMaxAge": "max_age",
 }
+_PATTERNS = "accessControlAllowOriginListRegex"
 
 
-def middlewares_in(objects: Iterable[Cursor]) -> dict[str, Spec]:
-    """Every middleware by the name that an annotation calls it."""
-    found: dict[str, Spec] = {}
-    for each in objects:
-        kind, meta = each["kind"].value, each["metadata"]
-        if kind == "Middleware" and isinstance(each["spec"].value, Mapping):
-            namespace = meta["namespace"].value or "default"
-            found[f"{namespace}-{meta['name'].value}@kubernetescrd"] = each["spec"].value
-        elif kind == "ConfigMap" and isinstance(each["data"].value, Mapping):
-            for text in each["data"].value.values():
-                found |= dict(_in_file(text))
-    return found
-
-
-def _in_file(text: Any) -> Iterator[tuple[str, Spec]]:
-    """The middlewares of a file of Traefik's; of any other text none."""
-    if not isinstance(text, str) or "middlewares" not in text:
-        return
-    try:
-        content = yaml.load(text, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))  # noqa: S506
-        defined = content["http"]["middlewares"]
-        yield from ((f"{name}@file", spec) for name, spec in defined.items() if isinstance(spec, Mapping))
-    except (yaml.YAMLError, TypeError, KeyError, AttributeError):
-        return
-
-
-def _middlewares(said: Said, entries: list[Entry], place: Place) -> None:
-    """What can be said is, what cannot is told by name."""
+def _router(said: Said, entries: list[Entry], place: Place) -> None:
+    """How paths are compared, then what the middlewares say; what cannot be said is told by name."""
+    _matcher(said.get("router.pathmatcher", "PathPrefix"), entries)
     unsaid = []
-    for name in items(said[MIDDLEWARES]):
+    for name in items(said.get(MIDDLEWARES, "")):
         try:
             _one(name, entries, place)
         except UnsaidError as error:
             unsaid.append(f"{name}: {error}")
     if unsaid:
         raise UnsaidError("; ".join(unsaid), partly=True)
+
+
+def _matcher(matcher: str, entries: list[Entry]) -> None:
+    if matcher not in ("PathPrefix", "Path", "PathRegexp"):
+        raise UnsaidError(f"no option says {matcher}")
+    for entry in entries:
+        if matcher == "Path":
+            entry.type = "Exact"
+        elif matcher == "PathRegexp":
+            ours = _OURS.fullmatch(entry.path)
+            if ours:
+                entry.path, entry.type = ours["path"], "Exact" if ours["end"] else entry.type
+            give([entry], "regex", True)
+
+
+def passed_on(beside: Beside) -> set[str]:
+    """The hosts whose TLS ends at the backend."""
+    found = set()
+    for router in part(beside, "tcp", "routers").values():
+        rule = _SNI.fullmatch(str(router.get("rule"))) if isinstance(router, Mapping) else None
+        if rule and isinstance(router.get("tls"), Mapping) and router["tls"].get("passthrough") is True:
+            found.add(rule[1])
+    return found
+
+
+def read_services(entries: list[Entry], place: Place) -> None:
+    """What the annotations of Services say, where these are among the manifests. A Service that stands in for another
+    is that other one."""
+    for entry in entries:
+        service = place.beside.services.get(f"{place.ingress.namespace}/{entry.backend.service}")
+        notes = (service or {}).get("metadata", {}).get("annotations") or {}
+        said = {name.removeprefix(SERVICE): str(value) for name, value in notes.items() if name.startswith(SERVICE)}
+        if service and said:
+            _service(said, entry, place.beside)
+            entry.backend = replace(entry.backend, service=_stands_for(service, place))
+
+
+def _service(said: Mapping[str, str], entry: Entry, beside: Beside) -> None:
+    if said.get("sticky.cookie") == "true":
+        age = said.get("sticky.cookie.maxage")
+        cookie = said.get("sticky.cookie.name")
+        give([entry], "affinity", present(cookie=cookie, max_age=number(age) if age else None))
+    protocol = {"https": "HTTPS", "h2c": "GRPC"}.get(said.get("serversscheme", ""))
+    give([entry], "backend_protocol", protocol)
+    called = part(beside, "http", "serversTransports", said.get("serverstransport", "").removesuffix("@file"))
+    times = called.get("forwardingTimeouts") or {}
+    connect, read = times.get("dialTimeout"), times.get("responseHeaderTimeout")
+    value = present(connect=seconds(connect) if connect else None, read=seconds(read) if read else None)
+    give([entry], "timeouts", value or None)
+
+
+def _stands_for(service: Mapping[str, Any], place: Place) -> str:
+    """The Service beside which one was rendered: the one it leads to, or the one with the same Pods."""
+    name, spec = str(service["metadata"]["name"]), service.get("spec") or {}
+    base = name.rpartition("-")[0]
+    target = str(spec.get("externalName", "")).removesuffix(f".{place.ingress.namespace}.svc")
+    if target != str(spec.get("externalName", "")) and target.startswith(base):
+        return target
+    other = place.beside.services.get(f"{place.ingress.namespace}/{base}", {}).get("spec") or {}
+    return base if other and other.get("selector") == spec.get("selector") else name
 
 
 def _one(name: str, entries: list[Entry], place: Place) -> None:
@@ -106,21 +159,36 @@ def _replace_path(spec: Spec, entries: list[Entry], _: Place) -> None:
 
 
 def _replace_path_regex(spec: Spec, entries: list[Entry], _: Place) -> None:
-    parts = _REST.match(spec["regex"])
-    group = "$2" if parts and parts["slash"] == "(/|$)" else "$1"
-    target = spec["replacement"].replace("${1}", "$1").replace("${2}", "$2")
-    if parts is None or not target.endswith(group) or "$" in target.removesuffix(group):
-        raise UnsaidError("the option rewrite replaces a prefix or the whole path, this is neither")
+    regex, target = spec["regex"], re.sub(r"\$\{(\w+)\}", r"$\1", spec["replacement"])
     for entry in entries:
-        if entry.path.rstrip("/") != parts["prefix"].rstrip("/"):
-            raise UnsaidError(f"the option rewrite replaces what matched, and {entry.path} is not all of it")
-    give(entries, "rewrite", {"prefix": target.removesuffix(group).rstrip("/") or "/"})
+        matched = f"(?:{entry.path})" if entry.options.get("regex") else entry.path.rstrip("/")
+        give([entry], "rewrite", _rewrite(regex, target, matched, plain="regex" not in entry.options))
+
+
+def _rewrite(regex: str, target: str, matched: str, *, plain: bool) -> dict[str, str]:
+    if _WHOLE.match(regex) and not _groups(target):
+        return {"path": target.replace("$$", "$")}
+    if not plain and regex == f"^{matched}.*$":
+        return {"path": target.replace("$$", "$")}
+    parts = _REST.fullmatch(regex)
+    group = "$rest" if parts and "rest" in parts["group"] else "$2" if parts and parts["slash"] == "(/|$)" else "$1"
+    if parts is None or not target.endswith(group) or _groups(target.removesuffix(group)):
+        raise UnsaidError("the option rewrite replaces a prefix or the whole path, this is neither")
+    before = re.sub(r"\\(.)", r"\1", parts["matched"]) if plain else parts["matched"]
+    if before.rstrip("/") != matched:
+        raise UnsaidError(f"the option rewrite replaces what matched, and {matched} is not {before}")
+    return {"prefix": target.removesuffix(group).replace("$$", "$").rstrip("/") or "/"}
+
+
+def _groups(target: str) -> bool:
+    return "$" in target.replace("$$", "")
 
 
 def _redirect_regex(spec: Spec, entries: list[Entry], _: Place) -> None:
-    if not _WHOLE.match(spec["regex"]) or "$" in spec["replacement"]:
+    if not _WHOLE.match(spec["regex"]) or _groups(spec["replacement"]):
         raise UnsaidError("the option redirect sends to one place")
-    give(entries, "redirect", redirect(spec["replacement"], 301 if spec.get("permanent") else 302))
+    to = spec["replacement"].replace("$$", "$")
+    give(entries, "redirect", redirect(to, 301 if spec.get("permanent") else 302))
 
 
 def _redirect_scheme(spec: Spec, entries: list[Entry], _: Place) -> None:
@@ -137,7 +205,8 @@ def _rate_limit(spec: Spec, entries: list[Entry], _: Place) -> None:
         raise UnsaidError("the option rate_limit counts whole requests a second")
     if spec.get("sourceCriterion", {}).keys() - {"ipStrategy"}:
         raise UnsaidError("the option rate_limit is by client address")
-    give(entries, "rate_limit", present(rps=int(rps), burst=spec.get("burst")))
+    burst = int(spec.get("burst", 1)) - 1  # Traefik's counts the first request too
+    give(entries, "rate_limit", {"rps": int(rps)} | ({"burst": burst} if burst > 0 else {}))
 
 
 def _buffering(spec: Spec, entries: list[Entry], _: Place) -> None:
@@ -162,21 +231,30 @@ def _allow(spec: Spec, entries: list[Entry], _: Place) -> None:
 
 def _headers(spec: Spec, entries: list[Entry], _: Place) -> None:
     kinds = {"customRequestHeaders": "request", "customResponseHeaders": "response"}
-    unknown = spec.keys() - {*_HSTS, *_CORS, *kinds, "addVaryHeader", "forceSTSHeader"}
+    unknown = spec.keys() - {*_HSTS, *_CORS, *kinds, _PATTERNS, "addVaryHeader", "forceSTSHeader"}
     if unknown:
         raise UnsaidError(f"no option says {', '.join(sorted(unknown))}")
-    changes = {kinds[name]: dict(spec[name]) for name in kinds if spec.get(name)}
+    for name, side in kinds.items():
+        add_headers(entries, side, spec.get(name) or {})
     hsts = {_HSTS[name]: spec[name] for name in _HSTS if spec.get(name)}
+    give(entries, "hsts", hsts or None)
     cors = {_CORS[name]: spec[name] for name in _CORS if name in spec}
-    for entry in entries:
-        before = entry.options.get("headers", {})
-        both = {name: before.get(name, {}) | changes.get(name, {}) for name in ("request", "response")}
-        give([entry], "headers", {name: each for name, each in both.items() if each} or None)
-    give((entry for entry in entries if entry.secured), "hsts", hsts or None)
+    if _PATTERNS in spec:
+        cors["origins"] = [*cors.get("origins", []), *map(_origin, spec[_PATTERNS])]
     give(entries, "cors", shortest_cors(cors) if cors else None)
 
 
+def _origin(pattern: str) -> str:
+    """A pattern as an origin in which * stands for a label."""
+    plain = re.sub(r"\\(.)", r"\1", pattern.removeprefix("^").removesuffix("$").replace(_LABEL, "*"))
+    if re.search(r"[\^$+?()\[\]{}|]", plain):
+        raise UnsaidError(f"the option cors has origins with * at the most, and no {pattern}")
+    return plain
+
+
 def _basic_auth(spec: Spec, entries: list[Entry], _: Place) -> None:
+    if "usersFile" in spec:
+        raise UnsaidError("its users are in a Secret, and no Secret is read: name them with the option basic_auth")
     if spec.keys() - {"removeHeader"} != {"secret"}:
         raise UnsaidError("the option basic_auth takes a Secret of users")
     give(entries, "basic_auth", {"secret": spec["secret"]})
@@ -198,4 +276,4 @@ KINDS: dict[str, Callable[[Spec, list[Entry], Place], None]] = {
     "basicAuth": _basic_auth,
 }
 # which option a middleware is for depends on its kind: the reader tells by itself what it cannot say
-READERS = (Reader("", (MIDDLEWARES,), _middlewares),)
+READERS = (Reader("", ("router.pathmatcher", MIDDLEWARES), _router),)

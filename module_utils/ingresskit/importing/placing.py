@@ -51,7 +51,7 @@ class _Wanted:
         entries = [
             (index, entry.level, entry.options.get(option))
             for index, entry in enumerate(host.entries)
-            if entry.secured or option not in WITH_TLS
+            if entry.secured or option not in WITH_TLS or option in entry.options
         ]
         self.values = {index: value for index, _, value in entries}
         self.levels = {level: value for _, level, value in reversed(entries)}

@@ -1,0 +1,66 @@
+"""What is among the manifests beside Ingresses and may be referred to by them. Secrets are passed over."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import yaml
+
+from .cursor import Cursor
+from .reading import Beside
+
+ESCAPED = '{{ "{{" }}'  # Traefik takes its files for Go templates
+_Loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+
+
+def beside_in(objects: Iterable[Cursor]) -> Beside:
+    """The objects by kind. What cannot be read is not there."""
+    middlewares: dict[str, Any] = {}
+    dynamic: dict[str, Any] = {}
+    config_maps: dict[str, Any] = {}
+    services: dict[str, Any] = {}
+    for each in objects:
+        namespace, name = each["metadata"]["namespace"].value or "default", each["metadata"]["name"].value
+        kind, data, spec = each["kind"].value, each["data"].value, each["spec"].value
+        if kind == "Middleware" and isinstance(spec, Mapping):
+            middlewares[f"{namespace}-{name}@kubernetescrd"] = spec
+        elif kind == "Service" and isinstance(each.value, Mapping):
+            services[f"{namespace}/{name}"] = each.value
+        elif kind == "ConfigMap" and isinstance(data, Mapping):
+            config_maps[f"{namespace}/{name}"] = {str(key): text for key, text in data.items() if isinstance(text, str)}
+            for text in config_maps[f"{namespace}/{name}"].values():
+                _merge(dynamic, _configuration(text))
+    defined = _mapping(dynamic, "http", "middlewares").items()
+    middlewares |= {f"{name}@file": spec for name, spec in defined if isinstance(spec, Mapping)}
+    return Beside(middlewares, dynamic, config_maps, services)
+
+
+def _configuration(text: str) -> dict[str, Any]:
+    """A file of Traefik's; of any other text nothing."""
+    if "http:" not in text and "tcp:" not in text:
+        return {}
+    try:
+        content = yaml.load(text.replace(ESCAPED, "{{"), Loader=_Loader)  # noqa: S506
+    except yaml.YAMLError:
+        return {}
+    return {key: content[key] for key in ("http", "tcp") if key in content} if isinstance(content, dict) else {}
+
+
+def _merge(into: dict[str, Any], more: Mapping[str, Any]) -> None:
+    for key, value in more.items():
+        if isinstance(value, dict) and isinstance(into.get(key), dict):
+            _merge(into[key], value)
+        else:
+            into[key] = value
+
+
+def _mapping(value: Any, *keys: str) -> Mapping[str, Any]:
+    for key in keys:
+        value = value.get(key) if isinstance(value, Mapping) else None
+    return value if isinstance(value, Mapping) else {}
+
+
+def part(beside: Beside, *keys: str) -> Mapping[str, Any]:
+    """A part of Traefik's dynamic configuration."""
+    return _mapping(beside.dynamic, *keys)
