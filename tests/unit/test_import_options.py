@@ -427,3 +427,38 @@ def test_raw_where_the_controller_reads_it_and_no_option_does():
     annotations = {"nginx.org/lb-method": "random", "nginx.org/proxy-set-headers": "X-One"}
     app = options_of(annotations, kind="nginx")
     assert app["annotations"] == annotations
+
+
+def test_policies_that_an_ingress_names():
+    def policy(name, **spec):
+        metadata = {"name": name, "namespace": "cafe"}
+        return {"apiVersion": "k8s.nginx.org/v1", "kind": "Policy", "metadata": metadata, "spec": spec}
+
+    manifest = ingress(rule(HOST, path("/tea")), annotations={"nginx.org/policies": "office,cafe/any-site"})
+    found = imported(
+        manifest,
+        policy("office", accessControl={"allow": ["10.0.0.0/8"]}),
+        policy("any-site", cors={"allowOrigin": ["https://a.example"], "maxAge": 5}),
+        kind="traefik",
+    )
+    app = found.inventory["ingress_apps"]["cafe"]
+    assert app["options"] == {"allow": ["10.0.0.0/8"], "cors": {"origins": ["https://a.example"], "max_age": 5}}
+    missing = imported(manifest, policy("office", jwt={}), kind="traefik")
+    assert "no option says jwt" in str(missing.losses[0])
+
+
+def test_what_routes_and_is_no_ingress_is_told():
+    other = {
+        "apiVersion": "k8s.nginx.org/v1",
+        "kind": "VirtualServer",
+        "metadata": {"name": "shop", "namespace": "shop"},
+    }
+    found = imported(ingress(rule(HOST, path("/tea"))), other)
+    assert "VirtualServer shop/shop, the whole object: it routes, but is no Ingress" in str(found.losses[0])
+
+
+def test_users_behind_traefik_are_not_read():
+    users = middleware("users", "basicAuth", usersFile="/etc/traefik/dynamic/auth-1")
+    annotations = {f"{TRAEFIK}router.middlewares": "cafe-users@kubernetescrd"}
+    found = imported(ingress(rule(HOST, path("/tea")), annotations=annotations), users, kind="nginx")
+    assert "no Secret is read" in str(found.losses[0])

@@ -13,7 +13,7 @@ from ..errors import InventoryError, Problem
 from ..facts import Facts
 from ..model import load
 from ..model.controller import Controller
-from .beside import beside_in
+from .beside import beside_in, routes_elsewhere
 from .canaries import add_canaries, is_canary, notes_of
 from .cursor import Cursor
 from .dialects import served_by
@@ -61,14 +61,15 @@ def import_manifests(sources: Iterable[Source], wishes: Wishes) -> Imported:
         kinds = ", ".join(f"{count} {kind}" for kind, count in ignored.items())
         raise InventoryError([Problem("", f"there is no Ingress to import (found: {kinds or 'nothing'})")])
     ingresses, losses = _chosen([each for each in found if each], wishes)
-    beside = beside_in(each for each in cursors if not is_ingress(each))
+    others = [each for each in cursors if not is_ingress(each)]
+    beside = beside_in(others)
     merged = merge(ingresses)
     routes, named = split(merged.ingresses)
     drafts, lost = _drafts(routes, wishes, beside, secured_hosts(ingresses) | passed_on(beside))
     drafts = join(drafts)
     hosts, disowned = owned(drafts, named | merged.owners)
     inventory, behind, renamed = inventory_of(drafts, hosts)
-    losses += [*merged.losses, *lost, *disowned]
+    losses += [*merged.losses, *lost, *disowned, *routes_elsewhere(others)]
     losses += [*renamed, *_unsupported(inventory, behind, wishes.controller)]
     classes = tuple(sorted({each.class_name for each in ingresses if each.class_name}))
     text = to_text(inventory, losses, _about(len(ingresses), wishes, classes))

@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 import yaml
 
 from .cursor import Cursor
+from .loss import Loss
 from .reading import Beside
 
+# kinds that route by themselves: their routes would be missed
+ROUTING = (
+    *("VirtualServer", "VirtualServerRoute", "TransportServer", "IngressRoute", "IngressRouteTCP", "IngressRouteUDP"),
+    *("HTTPRoute", "GRPCRoute", "TLSRoute", "TCPRoute", "UDPRoute", "HTTPProxy", "TCPIngress", "UDPIngress"),
+)
 ESCAPED = '{{ "{{" }}'  # Traefik takes its files for Go templates
 _Loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
@@ -20,11 +26,14 @@ def beside_in(objects: Iterable[Cursor]) -> Beside:
     dynamic: dict[str, Any] = {}
     config_maps: dict[str, Any] = {}
     services: dict[str, Any] = {}
+    policies: dict[str, Any] = {}
     for each in objects:
         namespace, name = each["metadata"]["namespace"].value or "default", each["metadata"]["name"].value
         kind, data, spec = each["kind"].value, each["data"].value, each["spec"].value
         if kind == "Middleware" and isinstance(spec, Mapping):
             middlewares[f"{namespace}-{name}@kubernetescrd"] = spec
+        elif kind == "Policy" and isinstance(spec, Mapping):
+            policies[f"{namespace}/{name}"] = spec
         elif kind == "Service" and isinstance(each.value, Mapping):
             services[f"{namespace}/{name}"] = each.value
         elif kind == "ConfigMap" and isinstance(data, Mapping):
@@ -33,7 +42,16 @@ def beside_in(objects: Iterable[Cursor]) -> Beside:
                 _merge(dynamic, _configuration(text))
     defined = _mapping(dynamic, "http", "middlewares").items()
     middlewares |= {f"{name}@file": spec for name, spec in defined if isinstance(spec, Mapping)}
-    return Beside(middlewares, dynamic, config_maps, services)
+    return Beside(middlewares, dynamic, config_maps, services, policies)
+
+
+def routes_elsewhere(objects: Iterable[Cursor]) -> Iterator[Loss]:
+    """What routes and is no Ingress."""
+    for each in objects:
+        if each["kind"].value in ROUTING:
+            namespace, name = each["metadata"]["namespace"].value or "default", each["metadata"]["name"].value
+            called = f"{each['kind'].value} {namespace}/{name}"
+            yield Loss(called, each.at, "the whole object", "it routes, but is no Ingress: write its routes as an app")
 
 
 def _configuration(text: str) -> dict[str, Any]:

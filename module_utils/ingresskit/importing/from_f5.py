@@ -6,8 +6,10 @@ Names and defaults: https://docs.nginx.com/nginx-ingress-controller/configuratio
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from typing import Any
 
+from .from_ingress_nginx import shortest_cors
 from .reading import (
     Entry,
     Place,
@@ -28,6 +30,14 @@ from .reading import (
 HSTS_MAX_AGE = 2592000
 CLIENT_ADDRESS = ("${binary_remote_addr}", "$binary_remote_addr", "${remote_addr}")
 _RATE = re.compile(r"^(\d+)r/([sm])$")
+_CORS = {
+    "allowOrigin": "origins",
+    "allowMethods": "methods",
+    "allowHeaders": "headers",
+    "exposeHeaders": "expose_headers",
+    "allowCredentials": "credentials",
+    "maxAge": "max_age",
+}
 _NO_MATTER = re.compile(r"^(path=\S+|httponly|secure|samesite=\w+)$", re.IGNORECASE)
 
 
@@ -151,6 +161,23 @@ def _headers(said: Said, entries: list[Entry], _: Place) -> None:
     add_headers(entries, "response", response)
 
 
+def _policies(said: Said, entries: list[Entry], place: Place) -> None:
+    """Policies, a custom resource, that an Ingress names."""
+    for name in items(said["policies"]):
+        full = name if "/" in name else f"{place.ingress.namespace}/{name}"
+        spec = dict(place.beside.policies.get(full, {}))
+        spec.pop("ingressClassName", None)
+        networks = spec["accessControl"].get("allow") if isinstance(spec.get("accessControl"), Mapping) else None
+        if spec.keys() == {"accessControl"} and networks:
+            give(entries, "allow", [str(each) for each in networks])
+        elif spec.keys() == {"cors"} and isinstance(spec["cors"], Mapping) and not spec["cors"].keys() - _CORS.keys():
+            cors = {_CORS[key]: value for key, value in spec["cors"].items()}
+            give(entries, "cors", shortest_cors(cors))
+        else:
+            kinds = ", ".join(sorted(spec))
+            raise UnsaidError(f"no option says {kinds}" if spec else f"the Policy {full} is not among the manifests")
+
+
 LIMIT = ("rate", "burst", "reject-code", "key", "zone-size", "no-delay", "delay", "dry-run", "scale")
 READERS = (
     Reader("hsts", ("hsts", "hsts-max-age", "hsts-include-subdomains", "hsts-behind-proxy"), _hsts),
@@ -162,6 +189,7 @@ READERS = (
     Reader("backend_protocol", ("ssl-services", "grpc-services", "websocket-services"), _protocols),
     simple("basic_auth", "basic-auth-secret", lambda value: {"secret": value}),
     Reader("rate_limit", tuple(f"limit-req-{name}" for name in LIMIT), _limit),
+    Reader("", ("policies",), _policies),
     Reader("headers", ("proxy-set-headers", "proxy-hide-headers", "add-header", "add-header-inherit"), _headers),
 )
 

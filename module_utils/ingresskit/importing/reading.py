@@ -44,12 +44,13 @@ class Entry:
 @dataclass(frozen=True)
 class Beside:
     """What Ingresses refer to, as far as it is among the manifests: Traefik's middlewares by the names that annotations
-    call them, the rest of its dynamic configuration, ConfigMaps and Services by namespace/name."""
+    call them, the rest of its dynamic configuration; ConfigMaps, Services and F5's Policies by namespace/name."""
 
     middlewares: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     dynamic: Mapping[str, Any] = field(default_factory=dict)
     config_maps: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     services: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    policies: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
