@@ -50,9 +50,9 @@ VALUES = {
     ],
 }  # fmt: skip
 # Options that no Ingress says: what does is told as lost, see test_import_options. F5's hosts become VirtualServers and
-# TransportServers; Traefik's users are in a Secret, which is not read, its canary is a router of the configuration.
+# TransportServers; Traefik's users are in a Secret, which is not read.
 NOT_BY_INGRESS = {
-    "F5 NGINX Ingress Controller": ("redirect", "canary", "ssl_passthrough"), "Traefik Proxy": ("basic_auth", "canary"),
+    "F5 NGINX Ingress Controller": ("redirect", "canary", "ssl_passthrough"), "Traefik Proxy": ("basic_auth",),
 }  # fmt: skip
 # an expression and what may take the place of the path it matches
 REGEXES = [("/v[0-9]+/tea", {"path": "/tea"}), ("/(tea|coffee)/([a-z]+)", {"path": "/$2/$1"}), ("/t.a$", None)]
@@ -141,7 +141,8 @@ class Draw:
         # as an expression /coffee and /coffee/, which match the same, are one: it does not tell which it was
         paths = [path for path in PATHS if not (self.by_expressions and len(path) > 1 and path.endswith("/"))]
         paths = [self.entry(path) for path in self.rng.sample(paths, self.rng.randint(1, 4))]
-        if self.chance(0.2) and "regex" not in paths[0].get("options", {}):
+        own = paths[0].get("options", {})
+        if self.chance(0.2) and not own.keys() & {"regex", "canary"}:
             paths += [{**paths[0], "type": "Exact" if paths[0]["type"] != "Exact" else "Prefix"}]
         mine = {} if name == "*" else self.tls(0.2)
         return {"paths": paths} | mine | self.some(0.3, tls=name != "*" and bool(mine or whole), wide=True)

@@ -19,7 +19,7 @@ from .cursor import Cursor
 from .dialects import served_by
 from .documents import Document, read_documents
 from .drafts import Draft, draft, join
-from .from_traefik import passed_on
+from .from_traefik import canary_notes, passed_on
 from .inventory import inventory_of
 from .loss import Loss
 from .manifest import Ingress, is_ingress, read_ingress
@@ -87,8 +87,9 @@ def _drafts(
         source = wishes.served_by or served_by(ingress, wishes.controller)
         made, lost = draft(ingress, source, wishes.controller, beside, secured)
         losses += lost
-        if is_canary(ingress):
-            canaries.append((made, notes_of(ingress)))
+        notes = canary_notes(ingress, beside) if source == "traefik" else None
+        if notes is not None or is_canary(ingress):
+            canaries.append((made, notes_of(ingress) if notes is None else notes))
         elif made.hosts or made.default:
             drafts.append(made)
     return drafts, [*losses, *add_canaries(drafts, canaries)]

@@ -74,6 +74,8 @@ def _share(notes: dict[str, str]) -> dict[str, Any]:
         return {"header": present(name=notes[kind], value=notes.get("by-header-value"))}
     if kind == "by-cookie":
         return {"cookie": notes[kind]}
+    if kind is None:
+        raise UnsaidError("nothing says who goes there")
     share = number(notes.get("weight", "0")) * 100 / (number(notes.get("weight-total", "100")) or 1)
     if share != int(share):
         raise UnsaidError("the option canary has whole percents")

@@ -6,13 +6,17 @@ https://doc.traefik.io/traefik/reference/routing-configuration/kubernetes/ingres
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any
 
+from ..controllers.traefik_routes import NEVER
 from .beside import part
 from .from_ingress_nginx import networks, redirect, shortest_cors
+from .manifest import Entry as Given
+from .manifest import Ingress
 from .reading import (
     Beside,
     Entry,
@@ -29,6 +33,7 @@ from .reading import (
 )
 
 MIDDLEWARES = "router.middlewares"
+PRIORITY = "traefik.ingress.kubernetes.io/router.priority"
 SERVICE = "traefik.ingress.kubernetes.io/service."
 Spec = Mapping[str, Any]
 _WHOLE = re.compile(r"^\^?\.[*+]\$?$")
@@ -36,6 +41,8 @@ _WHOLE = re.compile(r"^\^?\.[*+]\$?$")
 _REST = re.compile(r"\^(?P<matched>.*?)(?P<slash>/\?|\(/\|\$\))?(?P<group>\(\.\*\)|\(\?P<rest>\.\*\))\$?")
 _OURS = re.compile(r"/\?\^\(\?:(?P<path>.*)\)(?P<end>\$?)")  # an expression as rendering writes it
 _SNI = re.compile(r"HostSNI\([\"`](.+)[\"`]\)")
+_HEADER = re.compile(r' && Header\("((?:[^"\\]|\\.)*)", "((?:[^"\\]|\\.)*)"\)$')
+_COOKIE = re.compile(r' && HeaderRegexp\("Cookie", "\(\?:\^\|; \*\)((?:[^"\\]|\\.)*)=always\(\?:;\|\$\)"\)$')
 _LABEL = "[A-Za-z0-9-]+"  # what * stands for in an origin
 _HSTS = {"stsSeconds": "max_age", "stsIncludeSubdomains": "include_subdomains", "stsPreload": "preload"}
 _CORS = {
@@ -83,6 +90,49 @@ def passed_on(beside: Beside) -> set[str]:
         if rule and isinstance(router.get("tls"), Mapping) and router["tls"].get("passthrough") is True:
             found.add(rule[1])
     return found
+
+
+def canary_notes(ingress: Ingress, beside: Beside) -> dict[str, str] | None:
+    """Who goes to the backend of an Ingress that never answers itself, in the words of ingress-nginx's canaries. None:
+    it is no such Ingress; empty: nobody, as far as the manifests tell.
+
+    Rendering makes Traefik know a canary's Service so; a router of its configuration sends requests there.
+    """
+    if not ingress.annotations.get(PRIORITY, "").startswith("-") or int(ingress.annotations[PRIORITY]) > NEVER:
+        return None
+    for rule in ingress.rules:
+        for entry in rule.entries:
+            for router in part(beside, "http", "routers").values():
+                share = _share(router, ingress.namespace, rule.host, entry, beside)
+                if share:
+                    return share
+    return {}
+
+
+def _share(router: Any, namespace: str, host: str, entry: Given, beside: Beside) -> dict[str, str]:
+    if entry.backend is None or not isinstance(router, Mapping):
+        return {}
+    known = re.sub(r"[^A-Za-z0-9]+", "-", f"{namespace}-{entry.backend.service}-{entry.backend.port}") + "@kubernetes"
+    rule, service = str(router.get("rule")), str(router.get("service"))
+    weighted = part(beside, "http", "services", service, "weighted").get("services") or [{"name": service}]
+    weights = {each["name"]: each.get("weight") for each in weighted}
+    plain = entry.path.removesuffix("/")
+    prefix = f"PathPrefix({json.dumps(f'{plain}/')})"
+    place = f"Path({json.dumps(entry.path)})" if entry.type == "Exact" else prefix
+    if entry.path.startswith("/?^"):
+        place = f"PathRegexp({json.dumps(entry.path, ensure_ascii=False)})"
+    named = re.match(r'Host\("(.*?)"\) && ', rule)
+    if known not in weights or place not in rule or (named[1] if named else "*") != host:
+        return {}
+    if weights[known] is not None:
+        return {"weight": str(weights[known])}
+    cookie, header = _COOKIE.search(rule), _HEADER.search(rule)
+    if cookie:
+        return {"by-cookie": re.sub(r"\\(.)", r"\1", json.loads(f'"{cookie[1]}"'))}
+    if header is None:
+        return {}
+    value = json.loads(f'"{header[2]}"')
+    return {"by-header": json.loads(f'"{header[1]}"')} | ({} if value == "always" else {"by-header-value": value})
 
 
 def read_services(entries: list[Entry], place: Place) -> None:
