@@ -89,6 +89,13 @@ CASES = [
         "custom", "secret edge/shop-tls", "service shop/web:80", "service shop/next:80", "service backend/api:8080",
         "service backend/beta:8080", "service vault/vault:8200", kinds=("nginx",),
     ),
+    *_cases(
+        "options",
+        "secret edge/shared-example-com", "secret cafe/cafe-tls",
+        "service cafe/chat:80", "service cafe/secure:443", "service cafe/api:80", "service cafe/rpc:50051",
+        "service cafe/staff:80", "service wiki/home:80", "service wiki/wiki:80",
+        kinds=("nginx",),
+    ),
     *_cases("elsewhere", "service errors/not-found:http", "service shop/web:80", kinds=("traefik",)),
 ]  # fmt: skip
 
