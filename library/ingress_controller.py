@@ -32,8 +32,8 @@ options:
         M(ingress_service) gets, at least where it has a C(name) or C(type=LoadBalancer).
       - It knows no routes, so what their options say in a controller's own configuration is not there. M(ingress_route)
         refuses such options; M(ingress_stack) brings routes and controller in one.
-      - A backend of type C(ExternalName) behind C(kind=traefik) needs
-        C(config={providers.kubernetesingress.allowexternalnameservices: true}).
+      - A backend of type C(ExternalName) behind C(kind=traefik) needs the key
+        C(providers.kubernetesingress.allowexternalnameservices) in C(config), with the value C(true).
       - An app for every host (V(*)) or without hosts needs C(extra_args=[-allow-empty-ingress-host]) with
         C(kind=nginx).
     type: dict

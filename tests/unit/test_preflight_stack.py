@@ -9,7 +9,6 @@ import yaml
 from module_utils.ingresskit import model
 from module_utils.ingresskit.controllers import CONTROLLERS, controller_for
 from module_utils.ingresskit.controllers.base import NOT_YET
-from module_utils.ingresskit.converge import load
 from module_utils.ingresskit.errors import InventoryError
 from module_utils.ingresskit.facts import Facts
 from module_utils.ingresskit.model.controller import Controller
@@ -342,14 +341,3 @@ def test_errors_come_first_and_alone_stop_the_run():
         raise_findings(found)
     assert [problem.path for problem in caught.value.problems] == ["ingress_controller.crds"]
     raise_findings(found[1:])
-
-
-@pytest.mark.parametrize("folder", sorted((ROOT / "inventories").iterdir()), ids=lambda path: path.name)
-def test_shipped_inventories_pass(folder):
-    """Every group of every inventory, laid over ``all`` as Ansible does, with its app files."""
-    variables = folder / "group_vars"
-    base = yaml.safe_load((variables / "all/stack.yml").read_text())
-    groups = [yaml.safe_load(path.read_text()) for path in sorted(variables.glob("*/stack.yml"))]
-    for group in groups:
-        stack = load(base | group, folder)
-        assert check(stack, controller_for(stack.controller), Facts()) == []
