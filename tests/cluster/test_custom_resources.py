@@ -11,8 +11,7 @@ import time
 import pytest
 
 from tests.cluster.double import ask, obj, until
-from tests.cluster.options.stand import alone
-from tests.cluster.playbook import HOST, ROOT, Site, kubectl
+from tests.cluster.playbook import HOST, ROOT, Site, alone, kubectl
 
 pytestmark = pytest.mark.timeout(400)
 PASS = "pass.example.com"

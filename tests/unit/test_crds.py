@@ -197,3 +197,10 @@ def test_traefik_of_another_class_takes_what_is_annotated_with_it():
         stack = model.load({"ingress_controller": controller})
         flags = controller_for(stack.controller).args(stack)
         assert (f"--providers.kubernetescrd.ingressclass={name}" in flags) == wanted
+
+
+def test_a_controller_without_kinds_of_its_own_says_so():
+    said = {"kind": "ingress-nginx", "accept_retired": True, "custom_resources": True}
+    stack = model.load({"ingress_controller": said})
+    found = {each.path: each.message for each in check(stack, controller_for(stack.controller), Facts())}
+    assert "has no custom resources" in found["ingress_controller.custom_resources"]
