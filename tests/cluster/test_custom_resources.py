@@ -94,7 +94,7 @@ def test_definitions_come_first_and_serve_in_the_same_run(site, node):
 
 
 def test_a_live_host_goes_from_ingress_to_virtual_server_and_back(site, node):
-    """On the double no request fails; F5's own controller deletes and adds in two reloads (unproven there)."""
+    """On the double no request fails; F5's own controller, by its source, deletes and adds in two reloads."""
     site.site(apps={"cafe": cafe(site, PLAIN)}, controller=controller(site))
     assert seen(site, node, "/tea", "tea-svc")
     with Load(site, node, "/tea") as load:
