@@ -12,15 +12,22 @@ description:
     (C(extensions/v1beta1), C(networking.k8s.io/v1beta1) and C(networking.k8s.io/v1)) and gives an C(ingress_apps)
     inventory that renders to the equivalent.
   - What has no equivalent is listed with the reason, in the result and at the head of the inventory.
-  - Annotations that say how plain HTTP is redirected become options. Others are carried as raw annotations where the
-    same controller reads them or none in particular does, and are listed where only another controller would.
-  - Ingresses that share a host become one app where one app can say what they do.
+  - Annotations of ingress-nginx, of F5's controller and of Traefik become options of the app, the host or the path,
+    whichever takes the fewest words; what is said of one Service becomes an option of its paths. Others are carried as
+    raw annotations where the same controller reads them or none in particular does, and are listed otherwise.
+  - An option that O(controller) cannot do is kept and listed (C(refused)), so that a run stops there and no protection
+    of an app is lost unseen.
+  - Ingresses that share a host become one app where one app can say what they do; else the host gets an owner in
+    C(ingress_hosts) where its certificate needs one. Masters and minions of F5's controller become plain apps, canaries
+    of ingress-nginx an option of the path they are for.
   - A text that is not YAML, or an Ingress that the API server would refuse, is an error that names file and line.
 options:
   src:
     description:
       - Files, globs, and folders of which all YAML and JSON files are read, those in folders below included.
-      - Objects of other kinds are passed over.
+      - Of other kinds what Ingresses refer to is read where it is there, Middlewares and the dynamic configuration of
+        Traefik, ConfigMaps of headers, annotated Services, Policies of F5's controller. Secrets never are; other kinds
+        that route, VirtualServers or HTTPRoutes for instance, are listed.
     type: list
     elements: path
   content:
@@ -130,15 +137,18 @@ text:
   returned: success
   type: str
 not_imported:
-  description: What has no equivalent, where it stands and why.
+  description:
+    - What has no equivalent, where it stands and why.
+    - Where C(refused) is true it is in the inventory, at C(what), but the checks of a run refuse it.
   returned: success
   type: list
   elements: dict
   sample:
     - object: Ingress default/cafe
       at: manifests/cafe.yaml:1
-      what: annotation nginx.ingress.kubernetes.io/rewrite-target
-      why: only ingress-nginx reads it; the option rewrite says it for every controller
+      what: annotation nginx.ingress.kubernetes.io/auth-url
+      why: no option asks another service whether a request is allowed
+      refused: false
 classes:
   description: The classes of the Ingresses imported.
   returned: success

@@ -30,6 +30,24 @@ FAULTS = {
     "a control character": ("a: b\nc: \x01\n", "cafe.yaml:2: is not YAML: U+0001 is not allowed"),
     "endless nesting": ("[" * 200000 + "]" * 200000, "cafe.yaml:1: is nested too deeply"),
     "a key twice": (HEAD + "spec:\n  rules: []\n  rules: []\n", "cafe.yaml:6: spec.rules: is given twice"),
+    "a key twice, deep inside": (
+        HEAD.replace("{name: cafe}", "{name: cafe,\n  annotations: {a: b,\n  a: c}}") + RULE + CURRENT,
+        "cafe.yaml:5: metadata.annotations.a: is given twice: the second would silently win",
+    ),
+    "a list where a name belongs": (
+        HEAD + RULE + CURRENT.replace("tea-svc", "[tea, svc]"), "cafe.yaml:11: spec.rules[0].http.paths[0].backend.service.name: must be a string, not a list",
+    ),
+    "a mapping where a path belongs": (
+        (HEAD + RULE + CURRENT).replace("/tea", "{tea: 1}"), "cafe.yaml:9: spec.rules[0].http.paths[0].path: must be a string, not a mapping",
+    ),
+    "hosts of tls that are no list": (
+        HEAD + RULE + CURRENT + "  tls:\n  - hosts: cafe.example.com\n", "cafe.yaml:13: spec.tls[0].hosts: must be a list, not a string",
+    ),
+    "labels that are a list": (HEAD.replace("{name: cafe}", "{name: cafe, labels: [a]}") + RULE + CURRENT, "cafe.yaml:3: metadata.labels: must be a mapping, not a list"),
+    "a document of several": (
+        HEAD + RULE + CURRENT + "---\n" + HEAD + RULE + CURRENT.replace("80", "http"),
+        "cafe.yaml:23: spec.rules[0].http.paths[0].backend.service.port.number: must be a number",
+    ),
     "nothing in it": ("# nothing\n", "there is no Ingress to import (found: nothing)"),
     "no Ingress in it": ("kind: Service\n---\nkind: Service\n", "there is no Ingress to import (found: 2 Service)"),
     "no spec": (HEAD, "cafe.yaml:1: spec: must be a mapping, not empty"),

@@ -74,30 +74,19 @@ def by_service(text: str) -> dict[str, str]:
 
 
 def _regex(said: Said, entries: list[Entry], _: Place) -> None:
-    """path-regex and rewrite-target; a last group with the rest of the path makes the target replace a prefix."""
+    """path-regex and rewrite-target, which may name groups of the expression."""
     kind, target = said.get("path-regex"), said.get("rewrite-target")
     if kind == "case_insensitive":
         raise UnsaidError("the option regex minds the case")
+    if target is not None and "$" in target and kind != "case_sensitive":
+        raise UnsaidError("the option rewrite has groups with regex alone")
+    if target is not None:
+        give(entries, "rewrite", {"path": target})
     for entry in entries:
         if kind == "exact":
             entry.type = "Exact"
         elif kind is not None:
             give([entry], "regex", True)
-        if target is not None:
-            _target(entry, target, regex=kind == "case_sensitive")
-
-
-def _target(entry: Entry, target: str, *, regex: bool) -> None:
-    if "$" in target and not regex:
-        raise UnsaidError("the option rewrite has groups with regex alone")
-    path = next((entry.path.removesuffix(end) for end in ("/?(.*)", "(.*)") if entry.path.endswith(end)), None)
-    rest = f"${re.compile(path).groups + 1}" if path is not None else "$"
-    replacement = target.removesuffix(rest)
-    if path is None or replacement == target or "$" in replacement:
-        give([entry], "rewrite", {"path": target})
-    else:
-        entry.path = path or "/"
-        give([entry], "rewrite", {"prefix": replacement.rstrip("/") or "/"})
 
 
 def _sticky(said: Said, entries: list[Entry], _: Place) -> None:

@@ -78,7 +78,7 @@ def _matcher(matcher: str, entries: list[Entry]) -> None:
         elif matcher == "PathRegexp":
             ours = _OURS.fullmatch(entry.path)
             if ours:
-                entry.path, entry.type = ours["path"], "Exact" if ours["end"] else entry.type
+                entry.path = ours["path"] + ours["end"]
             give([entry], "regex", True)
 
 

@@ -203,7 +203,11 @@ def _current_backend(cursor: Cursor) -> Backend | None:
     if bool(given["name"]) == bool(given["number"]):
         given.fault("needs exactly one of number and name")
         return None
-    port = _port(given["number"] if given["number"] else given["name"])
+    number = given["number"]
+    if number and isinstance(number.value, str) and not number.value.isdigit():
+        number.fault(f"must be a number: a port's name goes to name: {number.value}")
+        return None
+    port = _port(number if number else given["name"])
     return Backend(service, port) if service and port else None
 
 

@@ -11,7 +11,7 @@ from .drafts import HostDraft
 
 ORDER = tuple(Options.model_fields)
 OF_PATHS = ("canary",)  # what the contract takes at paths only
-WITH_TLS = ("ssl_redirect", "hsts")  # what makes no difference where there is no certificate
+WITH_TLS = ("ssl_redirect",)  # what makes no difference where there is no certificate
 _UNSET = 1.5  # what it costs to unset an option that a farther level has, where to set one costs 1
 Values = dict[str, Any]
 
