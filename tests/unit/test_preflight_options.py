@@ -158,3 +158,32 @@ def test_an_option_that_says_the_same_is_no_override():
         found = [each for each in check(given, controller_for(given.controller), Facts()) if each.level == "error"]
         assert len(found) == errors
         assert all("replaces '307'" in each.message for each in found)
+
+
+def raw(spec):
+    return (
+        f"{{apiVersion: networking.k8s.io/v1, kind: Ingress, metadata: {{name: mine, namespace: a}}, spec: {{{spec}}}}}"
+    )
+
+
+AT_RAW = "ingress_extra_objects[0].spec"
+RAW = {
+    "all well": ("rules: [{host: my.example, http: {}}], tls: [{hosts: [my.example], secretName: s}]", ""),
+    "a certificate without a rule": (
+        "rules: [{host: my.example}], tls: [{hosts: [my.example, our.example]}]", f"warning: {AT_RAW}.tls[0]: is for our.example",
+    ),
+    "a host of an app": (
+        "rules: [{host: h.example}]", f"warning: {AT_RAW}.rules: h.example belongs to {HOST}: some controllers",
+    ),
+    "rules as a mapping": ("rules: {http: {paths: []}}", f"error: {AT_RAW}.rules: must be a list of mappings"),
+    "no rules": ("defaultBackend: {}", ""),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("case", RAW)
+def test_ingresses_of_the_users_own(case):
+    spec, said = RAW[case]
+    apps = {"a": {"hosts": {"h.example": "x:80"}}}
+    given = model.load({"ingress_apps": apps, "ingress_extra_objects": [yaml.safe_load(raw(spec))]})
+    told = [str(each) for each in check(given, controller_for(given.controller), Facts())]
+    assert [each[: len(said)] for each in told] == ([said] if said else [])

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from ..model.stack import Stack
-from .finding import Finding, error
+from .finding import Finding, error, warning
 
 
 def check_objects(stack: Stack) -> Iterator[Finding]:
@@ -27,6 +27,26 @@ def check_objects(stack: Stack) -> Iterator[Finding]:
             yield error(at, "is a List: give its items one by one")
         if item.get("kind") == "Secret":
             yield from _check_secret(at, item)
+        if item.get("kind") == "Ingress" and isinstance(item.get("spec"), dict):
+            yield from _check_ingress(stack, at, item["spec"])
+
+
+def _check_ingress(stack: Stack, at: str, spec: dict[str, Any]) -> Iterator[Finding]:
+    """An Ingress of the user's own: controllers choose certificates by ``tls.hosts``, and hosts by age."""
+    rules, tls = spec.get("rules") or [], spec.get("tls") or []
+    for key, value in (("rules", rules), ("tls", tls)):
+        if not isinstance(value, list) or not all(isinstance(each, dict) for each in value):
+            yield error(f"{at}.spec.{key}", "must be a list of mappings: each entry begins with '- '")
+            return
+    hosts = {str(rule["host"]) for rule in rules if rule.get("host")}
+    for index, entry in enumerate(tls):
+        for host in entry.get("hosts") or ():
+            if host not in hosts:
+                yield warning(f"{at}.spec.tls[{index}]", f"is for {host}, which has no rule here")
+    for host in sorted(hosts & set(stack.sites)):
+        first = stack.sites[host].entries
+        whose = first[0].at.partition(".paths")[0] if first else f'ingress_hosts."{host}"'
+        yield warning(f"{at}.spec.rules", f"{host} belongs to {whose}: some controllers give a host to one Ingress")
 
 
 def _check_secret(at: str, secret: dict[str, Any]) -> Iterator[Finding]:
