@@ -18,13 +18,22 @@ ROOT = HERE.parents[1]
 EXPECTED = HERE / "expected"
 # what the inventories cannot say for both controllers
 LAYERS: dict[str, dict[str, dict[str, Any]]] = {
-    "demo": {kind: {"default_tls": {"secret": "default-tls"}} for kind in ("nginx", "traefik")},
+    "demo": {
+        kind: {"default_tls": {"secret": "default-tls"}}
+        for kind in ("nginx", "traefik", "ingress-nginx", "traefik-compat")
+    },
     "rich": {
         "nginx": {"config": {"client-max-body-size": "8m", "server-tokens": False, "main-snippets": "# none"}},
         "traefik": {"config": {"log.level": "DEBUG", "accesslog": True}, "extra_args": ["--api.insecure=false"]},
     },
     "edge": {"nginx": {"version": "v5.6.0"}, "traefik": {"version": "3.8.0"}},
 }
+# kinds that are more than a name
+MODES = {
+    "ingress-nginx": {"kind": "ingress-nginx", "accept_retired": True},
+    "traefik-compat": {"kind": "traefik", "compat": "ingress-nginx"},
+}
+READERS = tuple(MODES)  # of the annotations nginx.ingress.kubernetes.io
 
 
 @dataclass(frozen=True)
@@ -45,7 +54,7 @@ class Case:
     def variables(self) -> dict[str, Any]:
         """The inventory's variables with the controller laid over them as one more layer."""
         loaded = yaml.safe_load(self._path().read_text())
-        return loaded | {"ingress_controller__golden": {"kind": self.kind} | self._layer(), **self._no_keys()}
+        return loaded | {"ingress_controller__golden": self._layer(), **self._no_keys()}
 
     def objects(self) -> list[Object]:
         return render_offline(self.variables(), ROOT)[1]
@@ -58,7 +67,8 @@ class Case:
         return demo if self.inventory == "demo" else HERE / "cases" / f"{self.inventory}.yml"
 
     def _layer(self) -> dict[str, Any]:
-        return LAYERS.get(self.inventory, {}).get(self.kind, {})
+        kind = MODES.get(self.kind, {"kind": self.kind})
+        return kind | LAYERS.get(self.inventory, {}).get(self.kind, {})
 
     def _no_keys(self) -> dict[str, Any]:
         """The demo issues its certificate itself; a file holds no key, so it names a Secret here."""
@@ -67,12 +77,14 @@ class Case:
 
 
 def _cases(inventory: str, *outside: str, kinds: tuple[str, ...] = ("nginx", "traefik")) -> list[Case]:
-    homes = {"nginx": "nginx-ingress", "traefik": "traefik"}
-    return [Case(inventory, kind, frozenset(each.format(home=homes[kind]) for each in outside)) for kind in kinds]
+    homes = {"nginx": "nginx-ingress", "traefik": "traefik", "traefik-compat": "traefik"}
+    return [
+        Case(inventory, kind, frozenset(each.format(home=homes.get(kind, kind)) for each in outside)) for kind in kinds
+    ]
 
 
 CASES = [
-    *_cases("demo", "secret {home}/default-tls", "secret cafe/cafe-tls"),
+    *_cases("demo", "secret {home}/default-tls", "secret cafe/cafe-tls", kinds=("nginx", "traefik", *READERS)),
     *_cases(
         "rich",
         "secret edge/wildcard-example-com", "secret edge/registry", "secret shop-live/shop-tls",
@@ -97,6 +109,7 @@ CASES = [
         kinds=("nginx",),
     ),
     *_cases("elsewhere", "service errors/not-found:http", "service shop/web:80", kinds=("traefik",)),
+    *_cases("annotated", "secret cafe/cafe-tls", "secret cafe/their-users", "service cafe/old:80", kinds=READERS),
 ]  # fmt: skip
 
 

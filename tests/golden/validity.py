@@ -174,8 +174,18 @@ FLAGS = {
     "-external-service": "Service",
     "-default-server-tls-secret": "Secret",
     "--providers.kubernetesingress.ingressclass": "IngressClass",
+    "--providers.kubernetesingressnginx.ingressclass": "IngressClass",
+    "--providers.kubernetesingressnginx.defaultbackendservice": "Service",
+    "--providers.kubernetesingressnginx.publishservice": "Service",
+    "--ingress-class": "IngressClass",
+    "--configmap": "ConfigMap",
+    "--default-backend-service": "Service",
+    "--default-ssl-certificate": "Secret",
+    "--publish-service": "Service",
     "--providers.kubernetesingress.ingressendpoint.publishedservice": "Service",
 }
+INGRESS_NGINX = "nginx.ingress.kubernetes.io/"
+NOTES = {f"{INGRESS_NGINX}auth-secret": "Secret", f"{INGRESS_NGINX}custom-headers": "ConfigMap"}
 
 
 class _Stack:
@@ -185,7 +195,7 @@ class _Stack:
         self.objects, self.outside = objects, set(outside)
         self.here = {(obj["kind"], _place(obj)): obj for obj in objects}
         self.workloads = [obj for obj in objects if pod_of(obj) is not None]
-        self.routes: dict[tuple[str, str, str], str] = {}
+        self.routes: dict[tuple[str, str, str, str], str] = {}
 
     def twins(self) -> Iterator[str]:
         if len(self.here) < len(self.objects):
@@ -291,6 +301,12 @@ class _Stack:
         for rule in spec["rules"]:
             for path in rule.get("http", {}).get("paths", ()):  # none: a master
                 yield from self._route(obj, rule.get("host", ""), path)
+        for note, value in obj["metadata"].get("annotations", {}).items():
+            kind = NOTES.get(note)
+            if kind == "Secret":
+                yield from self._need_secret(namespace, value)
+            elif kind is not None and not self._has(kind, *value.split("/")):
+                yield f"{note} names no {kind} {value}"
 
     def _virtualserver(self, obj: Object) -> Iterator[str]:
         """F5's routes, its VirtualServerRoutes' and TransportServers': classes, Services, Secrets, Policies, routes."""
@@ -312,9 +328,10 @@ class _Stack:
     _virtualserverroute = _transportserver = _virtualserver
 
     def _route(self, obj: Object, host: str, path: Object) -> Iterator[str]:
-        route = host, path["path"], path["pathType"]
+        beside = obj["metadata"].get("annotations", {}).get(f"{INGRESS_NGINX}canary", "")
+        route = host, path["path"], path["pathType"], beside
         if self.routes.setdefault(route, _place(obj)) != _place(obj):
-            yield f"{' '.join(route)} is a route of {self.routes[route]} as well"
+            yield f"{' '.join(route).rstrip()} is a route of {self.routes[route]} as well"
         service = path["backend"]["service"]
         port = service["port"]
         yield from self._need_port(obj["metadata"]["namespace"], service["name"], port.get("number", port.get("name")))

@@ -189,7 +189,11 @@ def test_any_stack(kind, seed):
     assert not losses
 
 
-@pytest.mark.parametrize("case", [case for case in CASES if case.inventory != "custom"], ids=str)  # no Ingresses there
+# "custom" has no Ingresses; the paths of "annotated" become expressions, which nobody can tell from a user's own
+IMPORTABLE = [case for case in CASES if case.inventory not in ("custom", "annotated")]
+
+
+@pytest.mark.parametrize("case", IMPORTABLE, ids=str)
 def test_every_golden_stack(case):
     objects = [each for each in case.objects() if not each["metadata"]["name"].endswith("-default-backend")]
     controller = model.load(case.variables()).controller

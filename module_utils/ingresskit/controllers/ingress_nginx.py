@@ -53,6 +53,7 @@ class IngressNginx(IngressController):
     https_port = 443
     redirect_codes = (308, 301, 302, 307)
     options = OPTIONS
+    password_secret = (None, ("auth",))
     prefix_by_element = True
 
     def tag_of(self, version: str | None) -> str:
@@ -179,6 +180,8 @@ class IngressNginx(IngressController):
     def refusals(self, stack: Stack) -> Iterator[tuple[str, str]]:
         if not stack.controller.accept_retired:
             yield "ingress_controller.kind", RETIRED
+        if stack.controller.custom_resources:
+            yield "ingress_controller.custom_resources", "ingress-nginx has no custom resources"
         yield from value_refusals(stack)
         yield from site_refusals(stack)
         yield from self._one_for_all(stack)

@@ -113,7 +113,7 @@ def _with_case(path: str) -> str:
 
 def _quoted(path: str) -> str:
     """Every character for itself: in brackets, as backslashes are doubled on the way and would count as length."""
-    return re.sub(r"[.+*?|()\[\]$]", r"[\g<0>]", path).replace("^", r"\^")
+    return re.sub(r"[.+*?|()$\[\]^]", lambda found: f"\\{found[0]}" if found[0] in "[]^" else f"[{found[0]}]", path)
 
 
 def target(entry: Entry) -> str:
@@ -167,7 +167,7 @@ def _towards_backend(options: Options, reader: Reader) -> dict[str, str]:
             said[f"proxy-{name}-timeout"] = str(seconds)
     if options.body_size is not None:
         said["proxy-body-size"] = options.body_size
-        if reader.asks_to_buffer:
+        if reader.asks_to_buffer and options.body_size != "0":
             said["proxy-request-buffering"] = "on"
     host = _host_header(options)
     if host is not None:

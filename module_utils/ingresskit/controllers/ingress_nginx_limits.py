@@ -45,12 +45,7 @@ def _rewrite(at: str, rewrite: Rewrite | None, *, regex: bool) -> Iterator[Refus
     if rewrite is None:
         return
     name, value = ("prefix", rewrite.prefix) if rewrite.prefix is not None else ("path", rewrite.path)
-    if regex and rewrite.prefix is not None:
-        yield (
-            f"{at}.rewrite.prefix",
-            "goes with plain paths: with regex write path, $1 being what the first group has",
-        )
-    elif not (CAPTURE if regex else PATH).fullmatch(str(value)):
+    if not (CAPTURE if regex else PATH).fullmatch(str(value)):
         yield f"{at}.rewrite.{name}", "may hold letters, digits and -._~/: only (and $1 to $9 with regex)"
 
 

@@ -45,7 +45,7 @@ class Traefik(IngressController):
     https_port = 8443
     redirect_codes: ClassVar[tuple[int, ...]] = tuple(REDIRECTS)
     options = frozenset(Options.model_fields)
-    password_secret = (None, ("htpasswd", "auth", "users"))
+    password_secret: ClassVar[tuple[str | None, tuple[str, ...]]] = (None, ("htpasswd", "auth", "users"))
     definitions = traefik_crd.DEFINITIONS
     prefix_by_element = True
     cluster_rules: ClassVar[list[Object]] = CLUSTER_RULES

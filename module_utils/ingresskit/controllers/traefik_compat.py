@@ -12,6 +12,7 @@ name and reads its annotations. Observed on 3.7.15:
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import product
 
 from ..facts import Facts
 from ..manifests import Object
@@ -20,7 +21,7 @@ from ..model.routes import Entry, Site
 from ..model.stack import Stack
 from .base import option_levels
 from .ingress_nginx import IngressNginx, class_controller, default_service
-from .ingress_nginx_dialect import HSTS, OPTIONS, Reader, response_headers, treatment
+from .ingress_nginx_dialect import HSTS, OPTIONS, Reader, by_regex, pattern, response_headers, treatment
 from .ingress_nginx_limits import site_refusals, value_refusals
 from .ingresses import Treatment, app_routes
 from .traefik import Traefik, usual
@@ -49,6 +50,7 @@ class TraefikCompat(Traefik):
     oldest = (3, 7)  # before that the provider read few annotations
     redirect_codes = (308,)
     options = OPTIONS
+    password_secret = IngressNginx.password_secret
     cluster_rules = CLUSTER_RULES
 
     def controller_name(self, controller: Controller) -> str:
@@ -99,3 +101,36 @@ class TraefikCompat(Traefik):
                 )
             if options.rate_limit is not None and options.rate_limit.status != 429:
                 yield f"{at}.rate_limit.status", "its provider rejects with 429; kind nginx has others"
+        yield from _looser_first(stack)
+
+
+def _looser_first(stack: Stack) -> Iterator[tuple[str, str]]:
+    """Entries of a wildcard host, or of none, that would take requests from a host that is named."""
+    for host, site in stack.sites.items():
+        for looser in (stack.sites.get(f"*.{host.partition('.')[2]}"), stack.sites.get("*")):
+            if host == "*" or looser is None or looser is site:
+                continue
+            for taker, entry in product(looser.entries, site.entries):
+                wins = _rule_length(taker, looser, stack) >= _rule_length(entry, site, stack)
+                if wins and _meet(taker, entry):
+                    why = f"the provider ranks rules by length: this would take requests for {host} from {entry.at}"
+                    yield taker.at, f"{why}; kind traefik looks at the nearer host first"
+
+
+def _rule_length(entry: Entry, site: Site, stack: Stack) -> int:
+    """Length of the rule that the provider makes of an entry: what ranks it."""
+    host = "" if site.host == "*" else f'Host("{site.host}") && '
+    if by_regex(site, stack, READER):
+        return len(f'{host}PathRegexp("(?i)^{pattern(entry)}")')
+    path = entry.path.rstrip("/")
+    return len(f'{host}(Path("{path}") || PathPrefix("{path}/"))' if path else f'{host}PathPrefix("/")')
+
+
+def _meet(one: Entry, other: Entry) -> bool:
+    """True where a request can match both: their paths are one below the other (of expressions nothing is known)."""
+    if one.options.regex or other.options.regex:
+        return True
+    shorter, longer = sorted((one, other), key=lambda entry: len(entry.path.rstrip("/")))
+    if shorter.type == "Exact" and shorter.path != longer.path:
+        return False
+    return f"{longer.path.rstrip('/')}/".startswith(f"{shorter.path.rstrip('/')}/")
