@@ -10,16 +10,17 @@ import pytest
 from tests.cluster.double import ask, until
 from tests.cluster.playbook import HOST, Site
 
-pytestmark = pytest.mark.timeout(300)
+pytestmark = pytest.mark.timeout(600)
 OTHER = f"other.{HOST}"
 # A kind takes part with two node ports.
-PORTS = {"nginx": (30030, 30031)}
+PORTS = {"nginx": (30030, 30031), "traefik": (30040, 30041)}
 ROUTES = {(HOST, "/tea"): "tea-svc", (HOST, "/coffee"): "coffee-svc", (OTHER, "/tea"): "tea-svc"}
 # (options of the first host's /tea, of its /coffee, of the other host) -> (target, size of a body, the answer to it)
 STEPS = [
     (({"body_size": "1k"}, None, None), [(HOST, "/tea", 2000, 413), (HOST, "/coffee", 2000, 200)]),
     (({"body_size": "3k"}, {"body_size": "1k"}, None), [(HOST, "/tea", 2000, 200), (HOST, "/coffee", 2000, 413)]),
     ((None, {"body_size": "3k"}, {"body_size": "1k"}), [(HOST, "/coffee", 2000, 200), (OTHER, "/tea", 2000, 413)]),
+    (({"timeouts": {"read": 30}}, {"rewrite": {"prefix": "/x"}}, {"affinity": {}}), [(OTHER, "/tea", 9000, 200)]),
     ((None, None, None), [(HOST, "/coffee", 9000, 200), (OTHER, "/tea", 2000, 200)]),
 ]
 
@@ -36,7 +37,8 @@ def inventory(site, kind, tea=None, coffee=None, other=None):
     paths = {"/tea": entry("tea-svc", tea), "/coffee": entry("coffee-svc", coffee)}
     second = {"paths": {"/tea": "tea-svc:80"}, **({"options": other} if other else {})}
     cafe = site.cafe(hosts={HOST: {"paths": paths}, OTHER: second}, workloads={"tea": {}, "coffee": {}})
-    return site.inventory(kind, {"cafe": cafe}, ingress_smoke={"enabled": False})
+    drain = {"termination": {"drain": 10, "grace": 20}}  # Traefik's Pods are rolled out
+    return site.inventory(kind, {"cafe": cafe}, controller=drain, ingress_smoke={"enabled": False})
 
 
 def entry(service, options):

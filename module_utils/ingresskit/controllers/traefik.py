@@ -108,7 +108,8 @@ class Traefik(IngressController):
             ports=ports,
             uid=65532,
             container={
-                "readinessProbe": {**probe, "periodSeconds": 1},
+                # it answers the ping before it has read the first Ingress, and a request that comes then finds no route
+                "readinessProbe": {**probe, "periodSeconds": 1, "initialDelaySeconds": 3},
                 "livenessProbe": {**probe, "periodSeconds": 10},
                 "securityContext": RESTRICTED_CONTAINER,
                 "volumeMounts": [
