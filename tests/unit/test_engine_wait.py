@@ -1,8 +1,11 @@
 """What of a render has to be waited for."""
 
+from types import SimpleNamespace
+
 import pytest
 
 from module_utils.ingresskit.engine.board import Board, News
+from module_utils.ingresskit.engine.diagnose import leaving
 from module_utils.ingresskit.engine.scopes import narrowed, scopes_of, used_services
 from module_utils.ingresskit.manifests import BEFORE_ROUTES
 
@@ -43,6 +46,18 @@ CASES = {
 def testscopes_of(objects, needs_address, expected):
     found = {scope.resource.kind: {ref.name for ref in scope.targets} for scope in scopes_of(objects, needs_address)}
     assert found == expected
+
+
+@pytest.mark.parametrize(("stamps", "expected"), [([None, None], False), ([None, "now"], True), ([], False)])
+def test_a_pod_on_its_way_out_serves_still(stamps, expected):
+    pods = [obj("Pod", str(at)) for at in stamps]
+    for pod, at in zip(pods, stamps, strict=True):
+        pod["metadata"] |= {"deletionTimestamp": at} if at else {}
+    asked = []
+    api = SimpleNamespace(list_objects=lambda *given: asked.append(given[1:]) or SimpleNamespace(items=pods))
+    workload = obj("Deployment", spec={"selector": {"matchLabels": {"app": "tea"}}})
+    assert leaving(api, workload) is expected
+    assert asked == [("cafe", "app=tea")]
 
 
 def test_services_are_those_of_the_ingress_own_namespace():
