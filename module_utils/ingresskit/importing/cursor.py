@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -27,7 +27,7 @@ class Cursor:
         return self.value is not None
 
     def __getitem__(self, key: str) -> Cursor:
-        value = self.value.get(key) if isinstance(self.value, Mapping) else None
+        value = self.value.get(key) if isinstance(self.value, dict) else None
         return Cursor(self.document, value, (*self.path, key))
 
     def fault(self, message: str) -> None:
@@ -35,7 +35,7 @@ class Cursor:
 
     def mapping(self, known: Iterable[str] = ()) -> bool:
         """Whether a mapping stands here; of its keys those that are not ``known`` are faults, where any are given."""
-        if not isinstance(self.value, Mapping):
+        if not isinstance(self.value, dict):
             self.fault(f"must be a mapping, not {_kind(self.value)}")
             return False
         keys = list(known)
@@ -53,7 +53,7 @@ class Cursor:
         if isinstance(self.value, list):
             return [Cursor(self.document, each, (*self.path, index)) for index, each in enumerate(self.value)]
         hint = ""
-        if isinstance(self.value, Mapping) and self.value:
+        if isinstance(self.value, dict) and self.value:
             first = next(iter(self.value))
             hint = f": begin each entry with '- ', here '- {first}:'"
         self.fault(f"must be a list, not {_kind(self.value)}{hint}")
@@ -86,7 +86,7 @@ def _kind(value: Any) -> str:
         return "empty"
     if isinstance(value, bool):
         return str(value).lower()
-    if isinstance(value, Mapping):
+    if isinstance(value, dict):
         return "a mapping"
     if isinstance(value, list):
         return "a list"
