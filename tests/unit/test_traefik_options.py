@@ -196,6 +196,15 @@ def test_a_secret_that_nobody_has_read_is_an_error():
     assert "cafe/theirs" in str(raised.value)
 
 
+def test_preflight_does_without_it():
+    """Raw annotations are compared with the rendered ones, before the cluster is asked."""
+    stack = entry({"basic_auth": {"secret": "theirs"}})
+    noted = stack.apps["cafe"].model_copy(update={"annotations": {"example.com/owner": "me"}})
+    assert not errors(stack.model_copy(update={"ingress_apps": {"cafe": noted}}))
+    (ingress,) = controller_for(stack.controller).routes(stack, "cafe", Facts())
+    assert ",auth-" in ingress["metadata"]["annotations"][MIDDLEWARES]  # no route without its password
+
+
 # options, annotations of the Service, its transport
 ON_SERVICES = [
     (

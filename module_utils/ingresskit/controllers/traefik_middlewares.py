@@ -49,7 +49,7 @@ def _bodies(options: Options, path: str, users: str | None) -> Iterator[tuple[st
         yield "allow", {"ipAllowList": {"sourceRange": options.allow}}
     if options.rate_limit is not None:
         yield "rate-limit", {"rateLimit": _rate(options.rate_limit)}
-    if options.basic_auth is not None and users is not None:
+    if options.basic_auth is not None:  # unknown users get a file that nobody makes: then nobody comes in
         yield "auth", {"basicAuth": {"usersFile": f"{FOLDER}/{named('auth', users)}", "realm": "Restricted"}}
     if options.body_size is not None and size(options.body_size):
         yield "body-size", {"buffering": {"maxRequestBodyBytes": size(options.body_size)}}

@@ -57,25 +57,25 @@ class Route:
 
     @property
     def dynamic(self) -> Dynamic:
-        """What Traefik has to know for it."""
-        auth = {named("auth", self.users): self.users} if self.options.basic_auth and self.users else {}
+        """What Traefik has to know for it. Raises InventoryError where only a cluster knows the passwords."""
+        auth = self.options.basic_auth
+        if auth is not None and self.users is None:
+            why = f"the Secret {self.namespace}/{auth.secret} is not known: behind Traefik its content is needed"
+            raise InventoryError([Problem(f"{self.entry.at}.options.basic_auth.secret", why)])
+        files = {named("auth", self.users): self.users} if self.users is not None else {}
         called = transport(self.options)
         transports = dict([called] if called else [])
-        return Dynamic(dict(self._middlewares), transports, {**self._canary, **self._passthrough}, auth)
+        return Dynamic(dict(self._middlewares), transports, {**self._canary, **self._passthrough}, files)
 
     @cached_property
     def users(self) -> str | None:
-        """The file of users and hashes. Raises InventoryError where only a cluster knows it."""
+        """The file of users and hashes; None where there is none, or nobody has read it yet."""
         auth = self.options.basic_auth
         if auth is None:
             return None
         if auth.users is not None:
             return htpasswd(auth.users, f"{self.stack.name}/{self.namespace}/{self.entry.app}")
-        found = self.facts.htpasswd.get((self.namespace, str(auth.secret)))
-        if found is None:
-            why = f"the Secret {self.namespace}/{auth.secret} is not known: behind Traefik its content is needed"
-            raise InventoryError([Problem(f"{self.entry.at}.options.basic_auth.secret", why)])
-        return found
+        return self.facts.htpasswd.get((self.namespace, str(auth.secret)))
 
     @cached_property
     def _middlewares(self) -> list[Named]:
