@@ -462,3 +462,10 @@ def test_users_behind_traefik_are_not_read():
     annotations = {f"{TRAEFIK}router.middlewares": "cafe-users@kubernetescrd"}
     found = imported(ingress(rule(HOST, path("/tea")), annotations=annotations), users, kind="nginx")
     assert "no Secret is read" in str(found.losses[0])
+
+
+def test_middlewares_that_traefik_does_not_know_yet_are_told_though_kept():
+    annotations = {f"{TRAEFIK}router.middlewares": "cafe-gone@kubernetescrd"}
+    found = imported(ingress(rule(HOST, path("/tea")), annotations=annotations), kind="traefik")
+    assert found.inventory["ingress_apps"]["cafe"]["annotations"] == annotations
+    assert "kept as it is: Traefik answers 404 until it knows what it names" in str(found.losses[0])

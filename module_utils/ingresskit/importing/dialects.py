@@ -137,7 +137,10 @@ def _read(
                 entry.path, entry.type, entry.options = state
         if same:
             done.raw |= full
-        else:
+        if same and prefix == TRAEFIK:
+            why = f"{error}; kept as it is: Traefik answers 404 until it knows what it names"
+            done.losses.append(_loss(place.ingress, ", ".join(full), why))
+        elif not same:
             done.losses.append(_loss(place.ingress, ", ".join(full), str(error)))
 
 
