@@ -109,6 +109,9 @@ CASES = [
         kinds=("nginx",),
     ),
     *_cases("elsewhere", "service errors/not-found:http", "service shop/web:80", kinds=("traefik",)),
+    *_cases(
+        "middlewares", "secret cafe/cafe-tls", "service vault/vault:443", kinds=("traefik",)
+    ),
     *_cases("annotated", "secret cafe/cafe-tls", "secret cafe/their-users", "service cafe/old:80", kinds=READERS),
 ]  # fmt: skip
 

@@ -12,6 +12,7 @@ from typing import Any
 
 from kubernetes import client
 
+from module_utils.ingresskit.controllers.traefik_routes import NEVER, ROUTER
 from module_utils.ingresskit.manifests import Object
 
 LABEL = re.compile(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?")
@@ -218,6 +219,8 @@ class _Stack:
         ]
 
     def _service(self, obj: Object) -> Iterator[str]:
+        if obj["spec"].get("type") == "ExternalName":
+            return
         selected = self._selected(obj["metadata"]["namespace"], obj["spec"]["selector"])
         if len(selected) != 1:
             yield f"selects {len(selected)} workloads"
@@ -328,7 +331,9 @@ class _Stack:
     _virtualserverroute = _transportserver = _virtualserver
 
     def _route(self, obj: Object, host: str, path: Object) -> Iterator[str]:
-        beside = obj["metadata"].get("annotations", {}).get(f"{INGRESS_NGINX}canary", "")
+        annotations = obj["metadata"].get("annotations", {})
+        never = "never" if annotations.get(f"{ROUTER}priority") == str(NEVER) else ""
+        beside = annotations.get(f"{INGRESS_NGINX}canary", never)
         route = host, path["path"], path["pathType"], beside
         if self.routes.setdefault(route, _place(obj)) != _place(obj):
             yield f"{' '.join(route).rstrip()} is a route of {self.routes[route]} as well"
