@@ -469,3 +469,17 @@ def test_middlewares_that_traefik_does_not_know_yet_are_told_though_kept():
     found = imported(ingress(rule(HOST, path("/tea")), annotations=annotations), kind="traefik")
     assert found.inventory["ingress_apps"]["cafe"]["annotations"] == annotations
     assert "kept as it is: Traefik answers 404 until it knows what it names" in str(found.losses[0])
+
+
+def test_what_the_nearer_level_has_less_of_is_unset():
+    def headers(name, value):
+        annotations = {"nginx.org/proxy-set-headers": value}
+        rules = rule(f"{name}.example", path("/tea"), path("/coffee")), rule("z.example", path(f"/{name}"))
+        return ingress(*rules, name=name, annotations=annotations)
+
+    found = imported(
+        headers("a", "X-One: 1,X-Two: 2"), headers("b", "X-One: 1,X-Two: 2"), headers("c", "X-One: 1"), kind="traefik"
+    )
+    app = found.inventory["ingress_apps"]["a"]
+    assert app["options"] == {"headers": {"request": {"X-One": "1", "X-Two": "2"}}}
+    assert app["hosts"]["c.example"]["options"] == {"headers": {"request": {"X-One": "1", "X-Two": None}}}

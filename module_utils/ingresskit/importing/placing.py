@@ -91,7 +91,8 @@ def _cost(farther: Any, value: Any) -> float:
 def _over(farther: Any, value: Any) -> Any:
     """What has to be written at a level, that merged over the farther one it comes to ``value``."""
     if isinstance(farther, dict) and isinstance(value, dict):
-        return value | {name: None for name in farther if name not in value}
+        written = {name: _over(farther.get(name), each) for name, each in value.items()}
+        return written | {name: None for name in farther if name not in value}
     return value
 
 
