@@ -338,7 +338,7 @@ REFUSED = {
     "rate_limit: {rps: 2, burst: 3}": (f"{APP}.rate_limit.burst", "multiple"),
     "rate_limit: {rps: 2, burst: 0}": (f"{APP}.rate_limit.burst", "multiple"),
     "allow: []": (f"{APP}.allow", "everybody"),
-    "headers: {request: {X-A: b}}": (f"{APP}.headers.request.X-A", "traefik"),
+    "headers: {request: {X-A: $host}}": (f"{APP}.headers.request.X-A", ""),
     "headers: {request: {Host: 'a b'}}": (f"{APP}.headers.request.Host", "host name"),
     "headers: {response: {X-A: ''}}": (f"{APP}.headers.response.X-A", "removes"),
     "headers: {response: {'X A': b}}": (f"{APP}.headers.response.X A", "name"),
@@ -349,6 +349,11 @@ REFUSED = {
     "redirect: {to: 'https://e.example/$request_uri'}": (f"{APP}.redirect.to", "whole URL"),
     'redirect: {to: "https://e.example/\';"}': (f"{APP}.redirect.to", "whole URL"),
 }
+
+
+def test_request_headers_are_for_who_has_a_config_map_for_them():
+    assert "kinds traefik and nginx" in refused(app("headers: {request: {X-A: b}}"), "compat").popitem()[1]
+    assert not refused(app("headers: {request: {X-A: b}}"), "ingress-nginx")
 
 
 @BOTH

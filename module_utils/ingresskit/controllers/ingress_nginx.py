@@ -9,6 +9,7 @@ before anything is sent.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 from ..facts import Facts
 from ..images import INGRESS_NGINX
@@ -18,6 +19,7 @@ from ..model.controller import Controller
 from ..model.options import Options
 from ..model.routes import Entry, Site
 from ..model.stack import Stack
+from . import ingress_nginx_headers
 from .base import IngressController, wants_redirect
 from .ingress_nginx_dialect import OPTIONS, Reader, response_headers, treatment
 from .ingress_nginx_limits import site_refusals, value_refusals
@@ -25,6 +27,7 @@ from .ingresses import PAGE_BACKEND, Treatment
 from .workload import PodSpec, role_bindings, rule, surroundings, workload
 
 CONFIG = "ingress-nginx-controller"
+HEADERS = ingress_nginx_headers.NAME
 STATUS_PORT = 10254  # health and metrics
 RETIRED = (
     "ingress-nginx was retired in March 2026 and its vulnerabilities stay unfixed. The way out: kind: traefik with"
@@ -38,7 +41,7 @@ CLUSTER_RULES = [
     rule("networking.k8s.io", "ingresses/status", "update"),
     rule("", "events", "create patch"),
 ]
-READER = Reader("ingress-nginx")
+READER = Reader("ingress-nginx", sets_headers=True)
 
 
 class IngressNginx(IngressController):
@@ -65,6 +68,8 @@ class IngressNginx(IngressController):
     def objects(self, stack: Stack, facts: Facts) -> list[Object]:
         controller, labels = stack.controller, self.pod_labels(stack)
         spec = self._pod(stack)
+        values = ingress_nginx_headers.values_of(self._marked(stack, facts))
+        headers = ingress_nginx_headers.headers_data(values)
         own_rules = [
             rule("", "pods", "get list watch"),
             rule("coordination.k8s.io", "leases", "create"),
@@ -80,12 +85,25 @@ class IngressNginx(IngressController):
         return [
             *surroundings(stack, spec, labels),
             *role_bindings(stack, spec, labels, CLUSTER_RULES, own_rules),
-            manifest("ConfigMap", CONFIG, spec.namespace, labels=labels, data=self.config(stack)),
+            manifest("ConfigMap", CONFIG, spec.namespace, labels=labels, data=self.config(stack, values)),
+            *([manifest("ConfigMap", HEADERS, spec.namespace, labels=labels, data=headers)] if headers else []),
             ingress_class,
             workload(stack, spec, labels),
         ]
 
-    def config(self, stack: Stack) -> dict[str, str]:
+    def _marked(self, stack: Stack, facts: Facts) -> Iterator[Object]:
+        """The Ingresses of apps that set request headers."""
+        asking = {
+            entry.app
+            for site in stack.sites.values()
+            for entry in site.entries
+            if ingress_nginx_headers.marked(entry.options)
+        }
+        for name in stack.apps:
+            if name in asking:
+                yield from self.routes(stack, name, facts)
+
+    def config(self, stack: Stack, request_headers: ingress_nginx_headers.Values) -> dict[str, str]:
         """Its ConfigMap: what is safe and what the options need for all hosts at once, under the inventory's keys."""
         controller = stack.controller
         last = controller.termination.grace - controller.termination.drain
@@ -105,6 +123,11 @@ class IngressNginx(IngressController):
         headers = response_headers(stack)
         if headers:
             said["global-allowed-response-headers"] = ",".join(headers)
+        if request_headers:
+            own = controller.settings.get("http-snippet")
+            said["proxy-set-headers"] = f"{self.namespace(controller)}/{HEADERS}"
+            said["http-snippet"] = ingress_nginx_headers.snippet(request_headers) + (f"{own}\n" if own else "")
+            return {key: _text(value) for key, value in {**controller.settings, **said}.items()}
         return {key: _text(value) for key, value in {**said, **controller.settings}.items()}
 
     def _pod(self, stack: Stack) -> PodSpec:
@@ -166,7 +189,8 @@ class IngressNginx(IngressController):
         return f"{stack.name}-{self.default_namespace}-leader"
 
     def treat(self, entry: Entry, site: Site, stack: Stack, facts: Facts) -> Treatment:
-        return treatment(entry, site, stack, facts, READER)
+        how = treatment(entry, site, stack, facts, READER)
+        return replace(how, annotations={**how.annotations, **ingress_nginx_headers.marked(entry.options)})
 
     def catch_all_annotations(self) -> None:
         return None
@@ -182,7 +206,12 @@ class IngressNginx(IngressController):
             yield "ingress_controller.kind", RETIRED
         if stack.controller.custom_resources:
             yield "ingress_controller.custom_resources", "ingress-nginx has no custom resources"
-        yield from value_refusals(stack)
+        if "proxy-set-headers" in stack.controller.settings and any(
+            map(ingress_nginx_headers.marked, _in_force(stack))
+        ):
+            why = "the option headers needs this key for itself: say these headers as options too"
+            yield 'ingress_controller.config."proxy-set-headers"', why
+        yield from value_refusals(stack, READER)
         yield from site_refusals(stack)
         yield from self._one_for_all(stack)
 

@@ -44,6 +44,7 @@ class Reader:
 
     title: str
     exact_loses: bool = False  # to a Prefix that matches: it ranks plain paths by the length of a rule made of them
+    sets_headers: bool = False  # towards the backend, by its ConfigMap
     asks_to_buffer: bool = False  # it limits a body only where told to read all of it first
 
 

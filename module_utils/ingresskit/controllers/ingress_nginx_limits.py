@@ -15,7 +15,8 @@ from ..model.options import Canary, Cors, Options, Rewrite
 from ..model.routes import Entry, Site
 from ..model.stack import Stack
 from .base import option_levels, wants_redirect
-from .ingress_nginx_dialect import mainline_of
+from .ingress_nginx_dialect import Reader, mainline_of
+from .ingress_nginx_headers import VALUE as QUOTED
 
 Refusal = tuple[str, str]  # inventory path, why
 
@@ -29,12 +30,13 @@ HEADER_VALUE = re.compile(r"""[a-zA-Z\d_ :;.,\\/"'?!(){}\[\]@<>=\-+*#$&`|~^%]+""
 ELSEWHERE = "kinds traefik and nginx can"
 
 
-def value_refusals(stack: Stack) -> Iterator[Refusal]:
+def value_refusals(stack: Stack, reader: Reader) -> Iterator[Refusal]:
     """Values that the annotations cannot carry, wherever the inventory sets options."""
     for at, options in option_levels(stack):
         yield from _rewrite(at, options.rewrite, regex=bool(options.regex))
         yield from _limits(at, options)
-        yield from _headers(at, options)
+        yield from _request_headers(at, options, reader)
+        yield from _response_headers(at, options)
         yield from _cors(f"{at}.cors", options.cors)
         yield from _canary(f"{at}.canary", options.canary)
         if options.redirect is not None and not URL.fullmatch(options.redirect.to):
@@ -60,16 +62,22 @@ def _limits(at: str, options: Options) -> Iterator[Refusal]:
         yield f"{at}.allow", "an empty list would let everybody in: name a network, or leave the option out"
 
 
-def _headers(at: str, options: Options) -> Iterator[Refusal]:
-    if options.headers is None:
-        return
-    for name, value in options.headers.request.items():
+def _request_headers(at: str, options: Options, reader: Reader) -> Iterator[Refusal]:
+    for name, value in options.headers.request.items() if options.headers is not None else ():
         where = f"{at}.headers.request.{name}"
-        if name.lower() != "host":
+        if name.lower() == "host":
+            if not VALUE.fullmatch(value) or " " in value:
+                yield where, "must be a host name"
+        elif not reader.sets_headers:
             yield where, f"only Host can be set for the backend without a configuration snippet; {ELSEWHERE} others"
-        elif not VALUE.fullmatch(value) or " " in value:
-            yield where, "must be a host name"
-    for name, value in options.headers.response.items():
+        elif not TOKEN.fullmatch(name):
+            yield where, "a header's name holds letters, digits, - and _ only"
+        elif not QUOTED.fullmatch(value):
+            yield where, 'holds a character that means more to nginx (", \\, $ or a control character)'
+
+
+def _response_headers(at: str, options: Options) -> Iterator[Refusal]:
+    for name, value in options.headers.response.items() if options.headers is not None else ():
         where = f"{at}.headers.response.{name}"
         if value == "":
             yield where, f"no annotation removes a header; {ELSEWHERE}"

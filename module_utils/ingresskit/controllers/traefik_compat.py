@@ -90,7 +90,7 @@ class TraefikCompat(Traefik):
         return None
 
     def refusals(self, stack: Stack) -> Iterator[tuple[str, str]]:
-        yield from value_refusals(stack)
+        yield from value_refusals(stack, READER)
         yield from site_refusals(stack)
         for at, options in option_levels(stack):
             code = options.ssl_redirect.code if options.ssl_redirect else None

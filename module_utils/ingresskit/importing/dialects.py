@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 
 from ..controllers import IngressController, controller_for
 from ..controllers.annotations import INGRESS_NGINX, reader_of
+from ..controllers.ingress_nginx_headers import read_mark
 from ..controllers.traefik_dynamic import ANNOTATION as TRAEFIK
 from ..controllers.traefik_middlewares import REDIRECTS
 from ..controllers.traefik_routes import is_ours
@@ -18,7 +19,7 @@ from ..model.controller import Controller
 from . import from_f5, from_ingress_nginx, from_traefik
 from .loss import Loss
 from .manifest import CLASS_ANNOTATION, Ingress
-from .reading import Entry, Place, Reader, Said, UnsaidError, give, items
+from .reading import Entry, Place, Reader, Said, UnsaidError, add_headers, give, items
 
 # what tools note down about an object that is not there any more once it comes from an inventory
 BOOKKEEPING = ("kubectl.kubernetes.io/", "meta.helm.sh/", "helm.sh/", "ingresskit.io/", "applyset.kubernetes.io/")
@@ -91,6 +92,7 @@ def translate(entries: list[Entry], source: str, meant: Controller, place: Place
     ``source``: kind of controller that has served the Ingress, ``meant``: the one that is to serve it.
     """
     ingress, done = place.ingress, Translated()
+    add_headers(entries, "request", read_mark(ingress.annotations))
     rest = {name: value for name, value in ingress.annotations.items() if not _passing(name, value)}
     _redirect(done, ingress, entries, _redirects_in(rest), source, controller_for(meant))
     for prefix, (kind, readers) in DIALECTS.items():
