@@ -327,14 +327,14 @@ EVERYTHING = {
           hosts:
             "*":
               paths:
-                - {path: /all, type: Exact, service: red-svc, port: 80}
-                - {path: /all, type: Prefix, service: blue-svc, port: 80}
+                - {path: /al, type: Exact, service: red-svc, port: 80}
+                - {path: /al, type: Prefix, service: blue-svc, port: 80}
         """,
         "",
         {
-            "http://no.such.host.test/all": "red-svc",
-            "http://NODE/all": "red-svc",
-            "http://NODE/all/x": "blue-svc",
+            "http://no.such.host.test/al": "red-svc",
+            "http://NODE/al": "red-svc",
+            "http://NODE/al/x": "blue-svc",
             "http://NODE/any": 404,
         },
     ),
@@ -343,7 +343,7 @@ EVERYTHING = {
         "",
         {
             "http://no.such.host.test/": "red-svc",
-            "http://NODE/all": "red-svc",
+            "http://NODE/al": "red-svc",
             "http://fanout.short.test/bar": "blue-svc",
         },
     ),
@@ -352,7 +352,7 @@ EVERYTHING = {
         "",
         {
             "http://no.such.host.test/": "blue-svc",
-            "http://NODE/all": "blue-svc",
+            "http://NODE/al": "blue-svc",
             "http://fanout.short.test/foo": "red-svc",
         },
     ),
