@@ -327,6 +327,19 @@ def test_a_canary_has_a_mainline_of_its_own(reader):
     assert name != "tea-svc" and services[name]["spec"] == services["tea-svc"]["spec"]
 
 
+@BOTH
+def test_canaries_of_two_types_on_one_path(reader):
+    option = "options: {canary: {backend: 'coffee-svc:80', weight: 10}}"
+    entries = ", ".join(
+        f"{{path: /tea, type: {kind}, service: {kind.lower()}-svc, port: 80, {option}}}" for kind in ("Exact", "Prefix")
+    )
+    apps = (
+        f"{{a: {{workloads: {{exact: {{}}, prefix: {{}}, coffee: {{}}}}, hosts: {{{HOST}: {{paths: [{entries}]}}}}}}}}"
+    )
+    names = [each["metadata"]["name"] for each in objects_of(apps, reader)]
+    assert len(names) == len(set(names)) == 3
+
+
 FOREIGN = canaried("weight: 10", ", /plain: 'tea-svc:80'").replace("workloads: {tea: {}, coffee: {}}, ", "")
 AT = f'ingress_apps.a.hosts."{HOST}".paths."/tea".options'
 APP = "ingress_apps.a.options"

@@ -135,22 +135,22 @@ def groups(entries: Sequence[Treated]) -> list[tuple[Mapping[str, str], list[Tre
     return [(group[0].how.annotations, group) for group in found.values()]
 
 
-def named(base: str, entry: Entry, others: Sequence[Object] = ()) -> str:
+def named(base: str, entry: Entry, others: Sequence[Object] = (), suffix: str = "") -> str:
     """Name of the Ingress of an entry that is not treated as its host is; a digest tells namesakes apart."""
-    name = f"{base}-{slug(entry.path) or 'root'}"
-    if any(each["kind"] == "Ingress" and each["metadata"]["name"] == name for each in others):
+    name, end = f"{base}-{slug(entry.path) or 'root'}", f"-{suffix}" if suffix else ""
+    if any(each["kind"] == "Ingress" and each["metadata"]["name"] == name + end for each in others):
         name += "-" + hashlib.sha256(f"{entry.type} {entry.path}".encode()).hexdigest()[:6]
-    return name
+    return name + end
 
 
-def further(
-    dialect: IngressController, stack: Stack, name: str, base: str, entries: Sequence[Treated]
-) -> Iterator[Object]:
+def further(dialect: IngressController, stack: Stack, name: str, base: str, entries: Sequence[Treated]) -> list[Object]:
     """The Ingresses beside that of their entry."""
+    found: list[Object] = []
     for one in entries:
         for how in one.how.also:
-            own = f"{named(base, one.entry)}-{how.suffix}"
-            yield ingress(dialect, stack, name, own, {one.entry.host: [Treated(one.entry, how)]})
+            own = named(base, one.entry, found, how.suffix)
+            found.append(ingress(dialect, stack, name, own, {one.entry.host: [Treated(one.entry, how)]}))
+    return found
 
 
 def beside(how: Treatment) -> Iterator[Object]:
