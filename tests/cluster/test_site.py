@@ -96,9 +96,10 @@ def test_check_mode_before_anything_exists(fresh):
     assert not fresh.play("playbooks/teardown.yml").passed().changed
 
 
-def test_a_lost_selector_is_found_and_repaired(kind, shared):
+def test_a_lost_selector_is_found_and_repaired(kind, shared, node):
     shared.stand(kind)
     unselect(shared)
+    until(lambda: ask(node, shared.ports[1], HOST, "/tea", tls=True).status in (502, 503))
     route = f'ingress_apps.cafe.hosts."{HOST}".paths."/tea"'
     lost = shared.play("playbooks/smoke.yml", ingress_smoke={"wait": 2}).failed(route)
     assert {each["source"] for each in lost.smoke["failed_routes"]} == {route}

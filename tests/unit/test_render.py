@@ -111,6 +111,11 @@ OFFLINE = [
         "ingress_extra_objects[0]",
         "hold no Secret's content",
     ),
+    (
+        "ingress_apps: {a: {options: {basic_auth: {users: {tea: canary}}}, hosts: {a.example: x:80}}}",
+        "ingress_apps.a.options.basic_auth.users",
+        "hold no password",
+    ),
 ]
 
 

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator
 from datetime import datetime
 
 from ..controllers import IngressController
+from ..controllers.base import option_levels
 from ..errors import InventoryError, Problem
 from ..facts import Facts, KeyPair, KnownCertificate
 from ..manifests import Object, manifest
@@ -82,9 +83,12 @@ def _certificate(use: CertificateUse) -> Object:
     return manifest("Certificate", use.secret, use.namespace, spec=spec)
 
 
-def without_keys(uses: Iterable[CertificateUse], extra: Iterable[Object] = ()) -> Iterator[Problem]:
-    """A problem for each certificate, and each extra Secret, whose content would stand in rendered files."""
-    for index, each in enumerate(extra):
+def without_keys(uses: Iterable[CertificateUse], stack: Stack) -> Iterator[Problem]:
+    """A problem for each certificate, each extra Secret and each user whose secrets would stand in rendered files."""
+    for path, options in option_levels(stack):
+        if options.basic_auth is not None and options.basic_auth.users is not None:
+            yield Problem(f"{path}.basic_auth.users", "rendered files hold no password, hashed or not: use secret")
+    for index, each in enumerate(stack.ingress_extra_objects):
         if each.get("kind") == "Secret" and (each.get("data") or each.get("stringData")):
             why = "rendered files hold no Secret's content: seal it, or have the cluster make it"
             yield Problem(f"ingress_extra_objects[{index}]", why)
