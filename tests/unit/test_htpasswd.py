@@ -65,4 +65,4 @@ def test_a_secret_that_exists_is_looked_at(case):
         stack = model.load({"ingress_apps": {"a": app}, "ingress_controller": {"kind": kind}})
         found = list(check_passwords(stack, controller_for(stack.controller), Facts(secrets={("a", "people"): secret})))
         assert [message in each.message for each in found] == [True] * bool(message)
-        assert all(each.path == 'ingress_apps.a.hosts."h.example".paths."/"' for each in found)
+        assert all(each.path == "ingress_apps.a.options.basic_auth.secret" for each in found)

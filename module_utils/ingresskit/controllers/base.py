@@ -183,3 +183,18 @@ def _path_options(at: str, host: str, rules: Any) -> Iterator[tuple[str, Options
         if entry.options is not None:
             where = f'."{path}"' if isinstance(rules.paths, dict) else f"[{index}]"
             yield f'{at}.hosts."{host}".paths{where}.options', entry.options
+
+
+def source(stack: Stack, entry: Entry, option: str) -> str:
+    """The inventory path of an option in force for an entry: the farthest level that has this value."""
+    value, app, at = getattr(entry.options, option), stack.apps[entry.app], stack.at(entry.app)
+    levels = [(f"{at}.options", app.options)]
+    owned, rules = stack.ingress_hosts.get(entry.host), app.hosts.get(entry.host)
+    if owned is not None:
+        levels.append((f'ingress_hosts."{entry.host}".options', owned.options))
+    if rules is not None:
+        levels.append((f'{at}.hosts."{entry.host}".options', rules.options))
+    for where, options in levels:
+        if options is not None and getattr(options, option) == value:
+            return f"{where}.{option}"
+    return f"{entry.at}.options.{option}"

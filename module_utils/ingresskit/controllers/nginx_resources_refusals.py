@@ -8,7 +8,8 @@ from collections.abc import Iterator
 from ..model.options import HeaderChanges
 from ..model.routes import Entry, Site
 from ..model.stack import Stack
-from .nginx_refusals import HEADER_NAME, regex_fault, source
+from .base import source
+from .nginx_refusals import HEADER_NAME, regex_fault
 from .nginx_resources import WHOLE_HOST, canary_backend, is_passthrough, is_set, is_virtual_server, redirects
 
 Refusal = tuple[str, str]

@@ -5,8 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from ..controllers.base import option_levels
-from ..controllers.nginx_refusals import source
+from ..controllers.base import option_levels, source
 from ..model.routes import NO_OPTIONS, Entry, Site
 from ..model.stack import Stack
 from .finding import Finding, error, warning

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from ..controllers import IngressController
+from ..controllers.base import source
 from ..facts import ExistingSecret, Facts
 from ..model.stack import Stack
 from .finding import Finding, error, warning
@@ -13,9 +14,9 @@ HTPASSWD_KEYS = ("htpasswd", "auth", "users")  # of F5, of ingress-nginx, of Tra
 
 
 def password_places(stack: Stack) -> dict[tuple[str, str], str]:
-    """(namespace, name) of every Secret that a ``basic_auth.secret`` in force names -> an entry that it is for."""
+    """(namespace, name) of every Secret that a ``basic_auth.secret`` in force names -> its inventory path."""
     return {
-        (stack.namespace_of(entry.app), entry.options.basic_auth.secret): entry.at
+        (stack.namespace_of(entry.app), entry.options.basic_auth.secret): f"{source(stack, entry, 'basic_auth')}.secret"
         for site in stack.sites.values()
         for entry in site.entries
         if entry.options.basic_auth is not None and entry.options.basic_auth.secret is not None
@@ -33,11 +34,11 @@ def check_passwords(stack: Stack, dialect: IngressController, facts: Facts) -> I
         if secret is not None:
             fault = _fault(secret, dialect)
             if fault:
-                yield error(at, f"basic_auth.secret: the Secret {'/'.join(place)} {fault}")
+                yield error(at, f"the Secret {'/'.join(place)} {fault}")
         elif facts.rehearsal:
-            yield warning(at, f"basic_auth.secret: {missing} yet")
+            yield warning(at, f"{missing} yet")
         else:
-            yield error(at, f"basic_auth.secret: {missing}: create it there")
+            yield error(at, f"{missing}: create it there")
 
 
 def _fault(secret: ExistingSecret, dialect: IngressController) -> str:
