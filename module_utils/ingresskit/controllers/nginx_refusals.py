@@ -13,7 +13,7 @@ from collections.abc import Iterator, Mapping
 from ..model.options import Options
 from ..model.routes import Entry, Site
 from ..model.stack import Stack
-from .base import IngressController, wants_redirect
+from .base import IngressController, source, wants_redirect
 from .nginx_options import TARGET
 from .nginx_routes import Told, differs, entries_of, hidden_headers, told_of
 
