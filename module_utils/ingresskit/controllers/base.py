@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 
 from ..facts import Facts
 from ..images import ImageRef
-from ..manifests import Object
+from ..manifests import Object, manifest
 from ..model.controller import Controller, Expose
 from ..model.options import Hsts, Options
 from ..model.routes import Entry, Site
@@ -82,6 +82,17 @@ class IngressController(ABC):
     def implied_default_tls(self, controller: Controller) -> TlsSource | None:
         """The default certificate's source: the inventory's, or one that another key makes necessary."""
         return controller.default_tls
+
+    def ingress_class(self, stack: Stack) -> Object:
+        """Its IngressClass, the cluster's default one where the inventory says so."""
+        controller = stack.controller
+        return manifest(
+            "IngressClass",
+            self.class_name(controller),
+            labels=self.pod_labels(stack),
+            annotations={"ingressclass.kubernetes.io/is-default-class": "true"} if controller.default_class else None,
+            spec={"controller": self.controller_name(controller)},
+        )
 
     @abstractmethod
     def objects(self, stack: Stack, facts: Facts) -> list[Object]:

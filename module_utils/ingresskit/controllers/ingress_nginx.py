@@ -66,7 +66,7 @@ class IngressNginx(IngressController):
         return class_controller(self, controller)
 
     def objects(self, stack: Stack, facts: Facts) -> list[Object]:
-        controller, labels = stack.controller, self.pod_labels(stack)
+        labels = self.pod_labels(stack)
         spec = self._pod(stack)
         values = ingress_nginx_headers.values_of(self._marked(stack, facts))
         headers = ingress_nginx_headers.headers_data(values)
@@ -75,19 +75,12 @@ class IngressNginx(IngressController):
             rule("coordination.k8s.io", "leases", "create"),
             {**rule("coordination.k8s.io", "leases", "get update"), "resourceNames": [self._election(stack)]},
         ]
-        ingress_class = manifest(
-            "IngressClass",
-            self.class_name(controller),
-            labels=labels,
-            annotations={"ingressclass.kubernetes.io/is-default-class": "true"} if controller.default_class else None,
-            spec={"controller": self.controller_name(controller)},
-        )
         return [
             *surroundings(stack, spec, labels),
             *role_bindings(stack, spec, labels, CLUSTER_RULES, own_rules),
             manifest("ConfigMap", CONFIG, spec.namespace, labels=labels, data=self.config(stack, values)),
             *([manifest("ConfigMap", HEADERS, spec.namespace, labels=labels, data=headers)] if headers else []),
-            ingress_class,
+            self.ingress_class(stack),
             workload(stack, spec, labels),
         ]
 

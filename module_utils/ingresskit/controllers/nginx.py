@@ -85,18 +85,11 @@ class Nginx(IngressController):
         config = {key: config_value(value) for key, value in controller.settings.items()}
         if any(entry.options.backend_protocol == "GRPC" for site in stack.sites.values() for entry in site.entries):
             config.setdefault("http2", "true")  # without it F5 takes no notice of nginx.org/grpc-services
-        ingress_class = manifest(
-            "IngressClass",
-            self.class_name(controller),
-            labels=labels,
-            annotations={"ingressclass.kubernetes.io/is-default-class": "true"} if controller.default_class else None,
-            spec={"controller": self.class_controller},
-        )
         return [
             *surroundings(stack, spec, labels),
             *role_bindings(stack, spec, labels, self._cluster_rules(controller), OWN_RULES),
             manifest("ConfigMap", CONFIG, spec.namespace, labels=labels, **present(data=config)),
-            ingress_class,
+            self.ingress_class(stack),
             workload(stack, spec, labels),
         ]
 

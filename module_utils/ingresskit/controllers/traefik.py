@@ -11,7 +11,7 @@ from typing import ClassVar
 
 from ..facts import Facts
 from ..images import TRAEFIK
-from ..manifests import BEFORE_ROUTES, RESTRICTED_CONTAINER, Object, manifest
+from ..manifests import BEFORE_ROUTES, RESTRICTED_CONTAINER, Object
 from ..model.certificates import DEFAULT_SECRET
 from ..model.controller import Controller
 from ..model.options import Options
@@ -61,18 +61,11 @@ class Traefik(IngressController):
         controller, labels = stack.controller, self.pod_labels(stack)
         dynamic = self.dynamic(stack, facts)
         spec = self._pod(stack, dynamic)
-        ingress_class = manifest(
-            "IngressClass",
-            self.class_name(controller),
-            labels=labels,
-            annotations={"ingressclass.kubernetes.io/is-default-class": "true"} if controller.default_class else None,
-            spec={"controller": self.controller_name(controller)},
-        )
         return [
             *surroundings(stack, spec, labels),
             *role_bindings(stack, spec, labels, self._rules(controller), []),
             *dynamic.objects(spec.namespace, labels),
-            ingress_class,
+            self.ingress_class(stack),
             workload(stack, spec, labels, {BEFORE_ROUTES: "true"}),
         ]
 
