@@ -2,8 +2,10 @@
 
 import json
 import socket
+import ssl
 import threading
 import time
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -28,6 +30,8 @@ from module_utils.ingresskit.api.resources import BUILTIN, Ref, Resource
 from module_utils.ingresskit.api.transport import Transport, _ssl_context
 from module_utils.ingresskit.engine.parallel import each
 from module_utils.ingresskit.errors import ClusterError
+
+from .certificates import certificate, key_pem
 
 PAGE = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "page", "namespace": "cafe"}}
 REF, KIND = Ref.of(PAGE), BUILTIN["v1", "ConfigMap"]
@@ -442,15 +446,17 @@ def test_nobody_there_names_the_key(server):
     assert time.monotonic() - started < 2, "the first call does not use up the deadline"
 
 
-def test_a_handshake_cut_short_is_tried_again():
-    """As a load balancer answers whose API server restarts."""
+@pytest.mark.parametrize("last_words", [b"", b"\x15\x03\x03\x00\x02\x02\x32"], ids=["silence", "decode_error"])
+def test_a_handshake_cut_short_is_tried_again(last_words):
+    """As a load balancer answers whose API server restarts, or whoever was sent broken bytes."""
     with socket.create_server(("127.0.0.1", 0)) as listener:
         accepted = []
 
         def accept():
             for _ in range(3):
                 connection, _ = listener.accept()
-                accepted.append(connection.recv(10))  # it has said hello
+                accepted.append(connection.recv(4096))  # it has said hello
+                connection.sendall(last_words)
                 connection.close()
             listener.close()
 
@@ -479,3 +485,21 @@ def test_a_server_that_is_no_url():
 def test_broken_certificates_name_the_key(access, message):
     with pytest.raises(ClusterError, match=rf"^ingress_cluster\.kubeconfig: {message}"):
         _ssl_context(access)
+
+
+def test_connections_of_many_threads_do_not_change_the_context_they_share(tmp_path):
+    """What urllib3 asks of it before each connection has no effect but for the first time."""
+    pem = tmp_path / "server.pem"
+    pem.write_bytes(certificate("api.example") + key_pem())
+    there = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    there.load_cert_chain(pem)
+    there.set_alpn_protocols(["h2", "http/1.1"])
+    here = _ssl_context(Access("https://x", "context 'x'", verify=False))
+    here.set_alpn_protocols(["h2"])
+    to_server, to_client = ssl.MemoryBIO(), ssl.MemoryBIO()
+    client_side = here.wrap_bio(to_client, to_server)
+    server_side = there.wrap_bio(to_server, to_client, server_side=True)
+    for side in (client_side, server_side) * 2:
+        with suppress(ssl.SSLWantReadError):
+            side.do_handshake()
+    assert client_side.selected_alpn_protocol() == "http/1.1"

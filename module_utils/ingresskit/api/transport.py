@@ -10,7 +10,7 @@ import tempfile
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 from typing import Any, cast
@@ -236,9 +236,10 @@ def _why(problem: Exception) -> str:
 
 def _cut_short(problem: SSLError) -> bool:
     """Whether the connection ended in the middle of the handshake: what stands before a server that restarts (a load
-    balancer, the port of a container) accepts connections all the same."""
+    balancer, the port of a container) accepts connections all the same. So does an alert that says that bytes came
+    broken: no certificate is to blame for it."""
     cause = problem.args[0] if problem.args else problem
-    return isinstance(cause, ssl.SSLEOFError | ssl.SSLZeroReturnError)
+    return isinstance(cause, ssl.SSLEOFError | ssl.SSLZeroReturnError) or getattr(cause, "reason", "") in _BROKEN_BYTES
 
 
 def _tls_failure(where: str, problem: SSLError) -> ApiError:
@@ -279,9 +280,29 @@ def _proxy(access: Access) -> str | None:
     return getproxies().get(url.scheme)
 
 
+_BROKEN_BYTES = ("TLSV1_ALERT_DECODE_ERROR", "SSLV3_ALERT_BAD_RECORD_MAC", "TLSV1_ALERT_INTERNAL_ERROR")
+
+
+class _Context(ssl.SSLContext):
+    """Takes the application protocols once. urllib3 names them before every connection, and OpenSSL frees the former
+    ones while another thread's handshake may be copying them: the API server then ends that with decode_error."""
+
+    _named = False
+
+    def set_alpn_protocols(self, alpn_protocols: Iterable[str]) -> None:
+        if not self._named:
+            super().set_alpn_protocols(alpn_protocols)
+        self._named = True
+
+
 def _ssl_context(access: Access) -> ssl.SSLContext:
+    context = _Context(ssl.PROTOCOL_TLS_CLIENT)
+    context.set_alpn_protocols(["http/1.1"])
     try:
-        context = ssl.create_default_context(cadata=access.ca_pem)
+        if access.ca_pem:
+            context.load_verify_locations(cadata=access.ca_pem)
+        else:
+            context.load_default_certs()
     except ssl.SSLError as error:
         raise ClusterError(f"{FILE_KEY}: certificate-authority of {access.origin} is not PEM: correct it") from error
     if not access.verify:
