@@ -119,7 +119,7 @@ class IngressController(ABC):
 
     def host_routes(self, stack: Stack, host: str, facts: Facts) -> list[Object]:
         """What a host of ``ingress_hosts`` needs beside the Ingresses of the apps: one that holds its certificate."""
-        return [host_ingress(self, stack, host, {})] if stack.sites[host].tls else []
+        return [host_ingress(self, stack, host)] if stack.sites[host].tls else []
 
     def cannot(self, option: str, controller: Controller) -> str | None:
         """Why this controller cannot do an option at all, "" where there is nothing to explain; None where it can."""

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from ..facts import Facts
 from ..manifests import Object, manifest
 from ..model.apps import Backend, PathType
-from ..model.routes import Entry, Site, effective_options, slug
+from ..model.routes import Entry, Site, host_options, hosts_of, slug
 from ..model.stack import Stack
 
 if TYPE_CHECKING:
@@ -77,9 +77,7 @@ def treated_of(dialect: IngressController, site: Site, name: str, stack: Stack, 
 
 def sites_of(stack: Stack, name: str) -> Iterator[Site]:
     """The hosts of an app, in the order of the inventory."""
-    app = stack.apps[name]
-    for host in app.hosts or (["*"] if app.default_backend is not None else []):
-        yield stack.sites[host]
+    return (stack.sites[host] for host in hosts_of(stack.apps[name]))
 
 
 def rest_of(dialect: IngressController, stack: Stack, name: str, site: Site) -> Entry | None:
@@ -91,8 +89,7 @@ def rest_of(dialect: IngressController, stack: Stack, name: str, site: Site) -> 
     backend = app.default_backend or (PAGE_BACKEND if page else None)
     if backend is None:
         return None
-    rules = app.hosts.get(site.host)
-    options = effective_options(app.options, rules.options if rules else None)
+    options = host_options(stack, name, site.host)
     return Entry(name, site.host, "/", "Prefix", backend, options, f"{stack.at(name)}.default_backend")
 
 
@@ -117,8 +114,7 @@ def _usual(stack: Stack, name: str, treated: Mapping[Site, Sequence[Treated]]) -
 
 def usual_of(stack: Stack, name: str, site: Site, entries: Sequence[Treated]) -> Mapping[str, str] | None:
     """The annotations of a host's entries that have no options of their own; of all where they agree."""
-    rules = stack.apps[name].hosts.get(site.host)
-    options = effective_options(stack.apps[name].options, rules.options if rules else None)
+    options = host_options(stack, name, site.host)
     plain = (one.how.annotations for one in entries if one.entry.options is options)
     return next(plain, entries[0].how.annotations if len({*_keys(entries)}) == 1 else None)
 
@@ -173,19 +169,17 @@ def once(objects: Sequence[Object]) -> list[Object]:
 
 
 def ingress(
-    dialect: IngressController, stack: Stack, app_name: str, name: str, hosts: Mapping[str, Sequence[Treated]],
-    annotations: Mapping[str, str] | None = None,
-) -> Object:  # fmt: skip
-    """An Ingress of these entries by host; its annotations are theirs unless given, under the app's raw ones."""
-    if annotations is None:
-        annotations = next(iter(hosts.values()))[0].how.annotations
+    dialect: IngressController, stack: Stack, app_name: str, name: str, hosts: Mapping[str, Sequence[Treated]]
+) -> Object:
+    """An Ingress of these entries by host; its annotations are theirs, under the app's raw ones."""
+    annotations = next(iter(hosts.values()))[0].how.annotations
     labels = {"app.kubernetes.io/part-of": app_name}
     raw = stack.apps[app_name].annotations
     spec: Object = {"ingressClassName": dialect.class_name(stack.controller)}
     secured = tls_entries([stack.sites[host] for host in hosts if stack.sites[host].owner == app_name])
     if secured:
         spec["tls"] = secured
-    spec["rules"] = [_rule(host, entries) for host, entries in hosts.items()]
+    spec["rules"] = [rule_of(host, [_path(one) for one in entries]) for host, entries in hosts.items()]
     namespace = stack.namespace_of(app_name)
     return manifest("Ingress", name, namespace, labels=labels, annotations={**annotations, **raw}, spec=spec)
 
@@ -199,22 +193,27 @@ def tls_entries(sites: Sequence[Site]) -> list[Object]:
     return [{"hosts": names, "secretName": secret} for secret, names in by_secret.items()]
 
 
-def _rule(host: str, entries: Sequence[Treated]) -> Object:
-    rule: Object = {"http": {"paths": [_path(one) for one in entries]}}
+def rule_of(host: str, paths: Sequence[Object]) -> Object:
+    """A rule of ``spec.rules``; that of "*" names no host."""
+    rule: Object = {"http": {"paths": list(paths)}}
     return rule if host == "*" else {"host": host, **rule}
 
 
-def _path(one: Treated) -> Object:
-    backend, how = one.how.backend or one.entry.backend, one.how
+def path_of(path: str, kind: PathType, backend: Backend) -> Object:
+    """A path of a rule."""
     port = {"number": backend.port} if isinstance(backend.port, int) else {"name": backend.port}
-    service = {"service": {"name": backend.service, "port": port}}
-    return {"path": how.path or one.entry.path, "pathType": how.type or one.entry.type, "backend": service}
+    return {"path": path, "pathType": kind, "backend": {"service": {"name": backend.service, "port": port}}}
 
 
-def host_ingress(dialect: IngressController, stack: Stack, host: str, annotations: Mapping[str, str]) -> Object:
+def _path(one: Treated) -> Object:
+    entry, how = one.entry, one.how
+    return path_of(how.path or entry.path, how.type or entry.type, how.backend or entry.backend)
+
+
+def host_ingress(dialect: IngressController, stack: Stack, host: str) -> Object:
     """The Ingress of a host that ``ingress_hosts`` owns: its certificate, and no path."""
     site = stack.sites[host]
     labels = {"app.kubernetes.io/part-of": stack.name}
     spec: Object = {"ingressClassName": dialect.class_name(stack.controller), "tls": tls_entries([site])}
     spec["rules"] = [{"host": host}]
-    return manifest("Ingress", slug(host), site.namespace, labels=labels, annotations=annotations, spec=spec)
+    return manifest("Ingress", slug(host), site.namespace, labels=labels, spec=spec)

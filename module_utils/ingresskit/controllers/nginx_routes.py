@@ -17,7 +17,7 @@ from ..model.options import Options
 from ..model.routes import Entry, Site, slug
 from ..model.stack import Stack
 from .base import IngressController, wants_redirect
-from .ingresses import PAGE_BACKEND, once, rest_of, sites_of, tls_entries
+from .ingresses import PAGE_BACKEND, once, path_of, rest_of, rule_of, sites_of, tls_entries
 from .nginx_options import (
     PER_SERVICE,
     PREFIX,
@@ -87,11 +87,8 @@ def _minions(dialect: IngressController, stack: Stack, name: str, site: Site, to
     for one, own in zip(told, minion_names(name, [each.entry for each in told]), strict=True):
         raw = of_services(stack.apps[name].annotations, {one.entry.backend.service})
         annotations = {MERGEABLE: "minion", **one.location, **_of_services([one]), **raw}
-        rule: Object = {"http": {"paths": paths_of(one)}}
-        spec = {
-            "ingressClassName": dialect.class_name(stack.controller),
-            "rules": [rule if site.host == "*" else {"host": site.host, **rule}],
-        }
+        rules = [rule_of(site.host, paths_of(one))]
+        spec = {"ingressClassName": dialect.class_name(stack.controller), "rules": rules}
         yield manifest("Ingress", own, namespace, labels=labels, annotations=annotations, spec=spec)
 
 
@@ -101,8 +98,7 @@ def _ingress(
     spec: Object = {"ingressClassName": dialect.class_name(stack.controller)}
     if site.tls:
         spec["tls"] = tls_entries([site])
-    rule: Object = {"http": {"paths": paths}}
-    spec["rules"] = [rule if site.host == "*" else {"host": site.host, **rule}]
+    spec["rules"] = [rule_of(site.host, paths)]
     own, labels = own_name(stack, name, site), {"app.kubernetes.io/part-of": name}
     return manifest("Ingress", own, stack.namespace_of(name), labels=labels, annotations=annotations, spec=spec)
 
@@ -237,7 +233,4 @@ def services_of(told: Sequence[Told]) -> set[str]:
 
 def paths_of(one: Told) -> list[Object]:
     """The paths of an Ingress that stand for an entry."""
-    backend = one.entry.backend
-    port = {"number": backend.port} if isinstance(backend.port, int) else {"name": backend.port}
-    service = {"service": {"name": backend.service, "port": port}}
-    return [{"path": path, "pathType": kind, "backend": service} for path, kind in one.said.places]
+    return [path_of(path, kind, one.entry.backend) for path, kind in one.said.places]

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING
 
-from .apps import App, Backend, Host, PathType
+from .apps import App, Backend, PathType
 from .options import Options
 from .tls import TlsSource
 
@@ -102,6 +102,13 @@ def effective_options(*levels: Options | None) -> Options:
     return next((level for level in reversed(levels) if level is not None), NO_OPTIONS)
 
 
+def host_options(stack: Stack, name: str, host: str) -> Options:
+    """The options that an app's host has where a path gives none of its own."""
+    app = stack.apps[name]
+    rules = app.hosts.get(host)
+    return effective_options(app.options, rules.options if rules else None)
+
+
 def tls_of(stack: Stack, name: str, host: str) -> TlsSource | None:
     """The certificate that an app gives a host: the host's own, else the app's."""
     app = stack.apps[name]
@@ -115,11 +122,8 @@ def _site(stack: Stack, host: str, users: list[str], entries: tuple[Entry, ...])
         secret = (owned.tls.secret or f"{slug(host)}-tls") if owned.tls is not None else None
         return Site(host, owned.namespace, "", secret, effective_options(owned.options), entries, shared=True)
     owner = next((name for name in users if tls_of(stack, name, host) is not None), users[0])
-    app = stack.apps[owner]
-    rules: Host | None = app.hosts.get(host)
-    options = effective_options(app.options, rules.options if rules else None)
-    secret = secret_name(stack, owner, host)
-    return Site(host, stack.namespace_of(owner), owner, secret, options, entries, shared=len(users) > 1)
+    namespace, secret = stack.namespace_of(owner), secret_name(stack, owner, host)
+    return Site(host, namespace, owner, secret, host_options(stack, owner, host), entries, shared=len(users) > 1)
 
 
 def secret_name(stack: Stack, name: str, host: str) -> str | None:

@@ -19,7 +19,7 @@ from .definitions import check_definitions
 from .effect import check_effect
 from .exposure import check_exposure
 from .finding import Finding
-from .objects import check_objects
+from .objects import check_objects, extra_places
 from .passwords import check_passwords
 from .routes import check_routes
 from .unsupported import check_supported
@@ -52,10 +52,8 @@ def _there(stack: Stack, uses: Iterable[CertificateUse], facts: Facts) -> list[C
 
     That is the Secret itself or what somebody makes it of: a SealedSecret, an ExternalSecret, a Certificate.
     """
-    metadata = [each["metadata"] for each in stack.ingress_extra_objects if isinstance(each.get("metadata"), dict)]
-    brought = {(str(each.get("namespace")), str(each.get("name"))) for each in metadata}
-    missing = {place for place, secret in facts.secrets.items() if secret is None}
-    return [use for use in uses if (use.namespace, use.secret) not in brought & missing]
+    coming = extra_places(stack) & {place for place, secret in facts.secrets.items() if secret is None}
+    return [use for use in uses if (use.namespace, use.secret) not in coming]
 
 
 def raise_findings(findings: Iterable[Finding]) -> None:

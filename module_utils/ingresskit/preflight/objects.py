@@ -10,6 +10,12 @@ from ..model.stack import Stack
 from .finding import Finding, error, warning
 
 
+def extra_places(stack: Stack) -> set[tuple[str, str]]:
+    """(namespace, name) of every extra object, whatever its kind."""
+    metadata = [each["metadata"] for each in stack.ingress_extra_objects if isinstance(each.get("metadata"), dict)]
+    return {(str(each.get("namespace")), str(each.get("name"))) for each in metadata}
+
+
 def check_objects(stack: Stack) -> Iterator[Finding]:
     """apiVersion, kind and metadata.name are needed to own and to prune an object."""
     for key, value in stack.controller.settings.items():

@@ -9,6 +9,7 @@ from ..controllers.base import source
 from ..facts import ExistingSecret, Facts
 from ..model.stack import Stack
 from .finding import Finding, error, warning
+from .objects import extra_places
 
 HTPASSWD_KEYS = ("htpasswd", "auth", "users")  # of F5, of ingress-nginx, of Traefik's own resource
 
@@ -25,8 +26,7 @@ def password_places(stack: Stack) -> dict[tuple[str, str], str]:
 
 def check_passwords(stack: Stack, dialect: IngressController, facts: Facts) -> Iterator[Finding]:
     """Each of them that has been looked for. Where it is not right F5 answers 403, others let in nobody or all."""
-    metadata = [each["metadata"] for each in stack.ingress_extra_objects if isinstance(each.get("metadata"), dict)]
-    brought = {(str(each.get("namespace")), str(each.get("name"))) for each in metadata}
+    brought = extra_places(stack)
     for place, at in password_places(stack).items():
         secret, missing = facts.secrets.get(place), f"there is no Secret {place[1]} in namespace {place[0]}"
         if place not in facts.secrets or (secret is None and place in brought):

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from ..controllers import IngressController
-from ..controllers.ingresses import PAGE_BACKEND, rest_of, sites_of
+from ..controllers.ingresses import PAGE_BACKEND, path_of, rest_of, rule_of, sites_of
 from ..facts import Facts
 from ..images import PAGE
 from ..manifests import RESTRICTED_CONTAINER, RESTRICTED_POD, Object, content_hash, manifest, present
+from ..model.apps import Backend, split_backend
 from ..model.controller import DefaultBackend
 from ..model.stack import Stack
 from .files import is_file, text_of
@@ -93,13 +94,12 @@ def _needing(stack: Stack, dialect: IngressController) -> Iterator[str]:
 def _catch_all(
     stack: Stack, dialect: IngressController, home: str, backend: DefaultBackend, annotations: dict[str, str]
 ) -> Object:
-    namespace, service, port = home, NAME, "80"
+    namespace, answering = home, PAGE_BACKEND
     if backend.service is not None:
-        name, _, port = backend.service.rpartition(":")
-        namespace, _, service = name.partition("/")
-    number = {"number": int(port)} if port.isdigit() else {"name": port}
-    path = {"path": "/", "pathType": "Prefix", "backend": {"service": {"name": service, "port": number}}}
-    spec = {"ingressClassName": dialect.class_name(stack.controller), "rules": [{"http": {"paths": [path]}}]}
+        namespace, _, service = backend.service.partition("/")
+        answering = Backend.model_construct(**split_backend(service))
+    rules = [rule_of("*", [path_of("/", "Prefix", answering)])]
+    spec = {"ingressClassName": dialect.class_name(stack.controller), "rules": rules}
     name = f"{stack.name}-default-backend"
     return manifest("Ingress", name, namespace, labels=LABELS, annotations=annotations, spec=spec)
 
