@@ -6,6 +6,7 @@ import base64
 import hashlib
 import re
 from collections.abc import Mapping
+from functools import lru_cache
 
 COST = 5  # htpasswd's own default: a proxy hashes on every request
 HASHED = re.compile(r"\$(2[aby]|apr1)\$|\{SHA\}")
@@ -23,6 +24,7 @@ def htpasswd(users: Mapping[str, str], scope: str) -> str:
     return "".join(f"{user}:{_hashed(users[user], f'{scope}/{user}')}\n" for user in sorted(users))
 
 
+@lru_cache(maxsize=1024)  # slow by intention, and asked for again for each entry that the users are for
 def _hashed(password: str, scope: str) -> str:
     if HASHED.match(password):
         return password

@@ -62,9 +62,14 @@ def manifest(
     return {"apiVersion": API_VERSIONS.get(kind, "v1"), "kind": kind, "metadata": metadata, **body}
 
 
+def workload_labels(app: str, workload: str) -> dict[str, str]:
+    """Labels that select the Pods of a workload that is deployed with an app."""
+    return {"app.kubernetes.io/name": workload, "app.kubernetes.io/instance": app}
+
+
 def workload_service(app: str, namespace: str, name: str) -> Object:
     """The Service NAME-svc of a workload that is deployed with an app."""
-    labels = {"app.kubernetes.io/name": name, "app.kubernetes.io/instance": app}
+    labels = workload_labels(app, name)
     ports = [{"name": "http", "port": 80, "targetPort": "http", "protocol": "TCP"}]
     return manifest("Service", f"{name}-svc", namespace, labels=labels, spec={"selector": labels, "ports": ports})
 

@@ -17,11 +17,10 @@ import base64
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from functools import lru_cache
 
 from ..facts import Facts
 from ..htpasswd import htpasswd
-from ..manifests import Object, content_hash, manifest
+from ..manifests import Object, content_hash, manifest, workload_service
 from ..model.apps import Backend, PathType, split_backend
 from ..model.options import Affinity, Canary, Cors, Hsts, Options, Redirect, Timeouts
 from ..model.routes import Entry, Site
@@ -250,10 +249,9 @@ def mainline_of(entry: Entry, stack: Stack) -> Object | None:
     for name, app in stack.apps.items():
         if workload in app.workloads and stack.namespace_of(name) == namespace:
             place = content_hash([entry.app, entry.host, entry.path, entry.type])[:8]
-            labels = {"app.kubernetes.io/name": workload, "app.kubernetes.io/instance": name}  # see render/workloads
-            ports = [{"name": "http", "port": 80, "targetPort": "http", "protocol": "TCP"}]
-            spec = {"selector": labels, "ports": ports}
-            return manifest("Service", f"{workload[:40]}-mainline-{place}", namespace, labels=labels, spec=spec)
+            service = workload_service(name, namespace, workload)
+            service["metadata"]["name"] = f"{workload[:40]}-mainline-{place}"
+            return service
     return None
 
 
@@ -262,15 +260,10 @@ def _users(entry: Entry, stack: Stack, namespace: str) -> Iterator[Object]:
     auth = entry.options.basic_auth
     if auth is None or auth.users is None:
         return
-    text = _htpasswd(tuple(sorted(auth.users.items())), f"{stack.name}/{namespace}/{entry.app}")
+    text = htpasswd(auth.users, f"{stack.name}/{namespace}/{entry.app}")
     name = f"{entry.app}-users-{content_hash(text)[:8]}"
     data = {"auth": base64.b64encode(text.encode()).decode()}
     yield manifest("Secret", name, namespace, labels=_labels(entry), type="Opaque", data=data)
-
-
-@lru_cache(maxsize=256)
-def _htpasswd(users: tuple[tuple[str, str], ...], scope: str) -> str:
-    return htpasswd(dict(users), scope)  # slow by intention; an app asks once for each of its entries
 
 
 def _headers(entry: Entry, site: Site, namespace: str) -> Iterator[Object]:

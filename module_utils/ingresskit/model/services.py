@@ -8,12 +8,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
+from ..manifests import workload_labels
 from .stack import Stack
-
-
-def workload_labels(app: str, workload: str) -> dict[str, str]:
-    """Labels that select the Pods of a workload."""
-    return {"app.kubernetes.io/name": workload, "app.kubernetes.io/instance": app}
 
 
 def extra_services(stack: Stack) -> Iterator[tuple[str, dict[str, Any]]]:

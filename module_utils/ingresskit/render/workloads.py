@@ -11,10 +11,10 @@ from ..manifests import (
     manifest,
     plain_env,
     present,
+    workload_labels,
     workload_service,
 )
 from ..model.apps import Workload
-from ..model.services import workload_labels
 
 ECHO_HEALTH = "/.ingresskit/healthz"
 ECHO_REQUESTS = {"requests": {"cpu": "10m", "memory": "32Mi"}}
