@@ -506,7 +506,7 @@ def test_custom_resource_beside_its_definition(stack):
         ({"image": "ik-eng.invalid/none:1", "imagePullPolicy": "Never"}, "ErrImageNeverPull"),
         ({"image": "127.0.0.1:1/none:1", "imagePullPolicy": "Always"}, "ErrImagePull|ImagePullBackOff"),
         ({"command": ["/no/such/program"]}, "RunContainerError|CrashLoopBackOff|CreateContainerError|StartError"),
-        ({"image": str(NGINX), "args": ["-no-such-flag"], "readinessProbe": None}, "ended 2 times, last with exit code"),
+        ({"image": str(NGINX), "args": ["-no-such-flag"]}, "ended 2 times, last with exit code"),
         ({"resources": {"requests": {"cpu": "900"}}}, "cannot be scheduled: .*Insufficient cpu"),
     ],
     ids=["never-pull", "pull", "start", "crash", "schedule"],

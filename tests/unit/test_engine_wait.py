@@ -4,8 +4,9 @@ from types import SimpleNamespace
 
 import pytest
 
+from module_utils.ingresskit.api.resources import Ref
 from module_utils.ingresskit.engine.board import Board, News
-from module_utils.ingresskit.engine.diagnose import leaving
+from module_utils.ingresskit.engine.diagnose import leaving, restarted
 from module_utils.ingresskit.engine.scopes import narrowed, scopes_of, used_services
 from module_utils.ingresskit.manifests import BEFORE_ROUTES
 
@@ -100,6 +101,34 @@ def test_probed_workloads_are_done_at_once_others_after_a_while(monkeypatch):
     assert not board.done()
     now = 105.0
     assert board.done()
+
+
+def test_what_was_started_again_has_to_stay_for_longer(monkeypatch):
+    now = 100.0
+    monkeypatch.setattr("module_utils.ingresskit.engine.board.time.monotonic", lambda: now)
+    board, scopes = board_of(deployment())
+    board.take(News(scopes["Deployment"], [deployment()], all=True))
+    now = 103.0
+    assert board.done()
+    board.doubt(Ref.of(live) for live in board.unprobed())
+    assert not board.done()
+    now = 114.9
+    assert not board.done()
+    now = 115.0
+    assert board.done()
+
+
+@pytest.mark.parametrize(("counts", "expected"), [([0, 0], False), ([0, 1], True), ([], False)])
+def test_restarts_are_those_of_the_pods_containers(counts, expected):
+    pods = [
+        obj("Pod", str(index)) | {"status": {"containerStatuses": [{"restartCount": count}]}}
+        for index, count in enumerate(counts)
+    ]
+    for pod in pods:
+        pod["metadata"] |= {"creationTimestamp": "2026-01-01T00:00:00Z"}
+    api = SimpleNamespace(list_objects=lambda *_: SimpleNamespace(items=pods))
+    workload = obj("Deployment", spec={"selector": {"matchLabels": {"app": "tea"}}})
+    assert restarted(api, [workload]) == ([Ref.of(workload)] if expected else [])
 
 
 def test_what_a_list_no_longer_holds_is_missing_again():

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections import defaultdict
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
 from ..api.resources import Object, Ref, Resource
@@ -12,6 +13,7 @@ from .status import Status, compute, endpoints
 
 _SERVICE_NAME = "kubernetes.io/service-name"  # label of an EndpointSlice
 _STEADY = 3.0  # seconds a workload without a readiness probe must stay ready: a crash takes the kubelet a second or two
+_RECOVERED = 15.0  # the same after a restart: the kubelet's first back-off before the next one is 10 seconds
 
 
 @dataclass(frozen=True)
@@ -41,13 +43,17 @@ class Board:
         }
         self._open = set(self._status)  # keys of what is not ready
         self._since: dict[Ref, float] = {}  # since when what has no readiness probe is ready
+        self._restarted: set[Ref] = set()  # what of that has ended before
         self._live: dict[Ref, Object] = {}
         self._slices: dict[Ref, dict[str, Object]] = defaultdict(dict)
 
     @property
     def steady_at(self) -> float:
         """When all that is ready without having a readiness probe will have been so for long enough."""
-        return max(self._since.values()) + _STEADY if self._since else 0.0
+        return max((since + self._steady(ref) for ref, since in self._since.items()), default=0.0)
+
+    def _steady(self, ref: Ref) -> float:
+        return _RECOVERED if ref in self._restarted else _STEADY
 
     def done(self) -> bool:
         return not self._open and time.monotonic() >= self.steady_at
@@ -65,6 +71,14 @@ class Board:
     def unready_workloads(self) -> list[Object]:
         refs = (status.ref for status in self.unready() if status.ref.kind in WORKLOADS)
         return [self._live[ref] for ref in refs if ref in self._live]
+
+    def unprobed(self) -> list[Object]:
+        """Workloads that count as ready only because their processes run."""
+        return [self._live[ref] for ref in self._since]
+
+    def doubt(self, restarted: Iterable[Ref]) -> None:
+        """These have ended and were started again: to be watched for longer."""
+        self._restarted.update(restarted)
 
     def failed(self) -> dict[Ref, str]:
         """What says itself that it will not get ready, and why."""

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from ..api.failures import Forbidden
 from ..api.resources import BUILTIN, Object, Ref
 from .parallel import each
-from .status import Trouble, trouble
+from .status import Trouble, restarts, trouble
 
 if TYPE_CHECKING:
     from ..api.client import Api
@@ -24,6 +24,11 @@ def troubles(api: Api, workloads: Sequence[Object]) -> dict[Ref, Trouble]:
     some = workloads[:_LOOKED_AT]
     found = zip(some, each(lambda workload: _trouble(api, workload), some, _LOOKED_AT), strict=True)
     return {Ref.of(workload): reason for workload, reason in found if reason}
+
+
+def restarted(api: Api, workloads: Sequence[Object]) -> list[Ref]:
+    """Those of these workloads whose newest Pods have ended and were started again."""
+    return [Ref.of(workload) for workload in workloads[:_LOOKED_AT] if restarts(_pods(api, workload))]
 
 
 def leaving(api: Api, workload: Object) -> bool:

@@ -180,6 +180,12 @@ def trouble(workload: Object, pods: Sequence[Object]) -> Trouble | None:
     return next(filter(None, map(_pod_trouble, _newest(pods))), None)
 
 
+def restarts(pods: Sequence[Object]) -> int:
+    """How often the containers of a workload's newest revision were started again."""
+    statuses = (status for pod in _newest(pods) for status in (pod.get("status") or {}).get("containerStatuses") or ())
+    return sum(int(status.get("restartCount") or 0) for status in statuses)
+
+
 def _updated(workload: Object) -> int:
     status = workload.get("status") or {}
     return int(status.get("updatedReplicas") or status.get("updatedNumberScheduled") or 0)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from ..api.resources import Object, Ref
 from ..errors import WaitError
 from .board import Board, News
-from .diagnose import events_of, troubles
+from .diagnose import events_of, restarted, troubles
 from .ownership import Owner
 from .parallel import each
 from .scopes import scopes_of
@@ -68,7 +68,7 @@ def _follow(api: Api, board: Board, watcher: Watcher, timeout: float, grace: flo
     since: dict[Ref, float] = {}  # reasons come in turns (ErrImagePull, ImagePullBackOff): any of them counts
     found: dict[Ref, Trouble] = {}
     look_at = time.monotonic()
-    while not board.done():
+    while not _settled(api, board):
         if board.failed():
             raise WaitError(_failed(api, board.failed()))
         now = time.monotonic()
@@ -85,6 +85,13 @@ def _follow(api: Api, board: Board, watcher: Watcher, timeout: float, grace: flo
             look_at = time.monotonic() + _ROUND
         wake = min(look_at, end if board.unready() else board.steady_at)
         board.take(watcher.next(wake - time.monotonic()))
+
+
+def _settled(api: Api, board: Board) -> bool:
+    """Whether all is ready, and nothing only because it was started again a moment ago."""
+    if board.done():
+        board.doubt(restarted(api, board.unprobed()))
+    return board.done()
 
 
 def _failed(api: Api, reasons: dict[Ref, str]) -> str:
