@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 Object = dict[str, Any]
@@ -97,8 +97,3 @@ def plain_env(values: Mapping[str, str]) -> list[Object]:
 def content_hash(content: Any) -> str:
     """A short stable hash of JSON-able content, to roll Pods out when what they mount has changed."""
     return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()[:16]
-
-
-def tcp_ports(numbers: Sequence[int]) -> list[Object]:
-    """Ports of a NetworkPolicy rule."""
-    return [{"port": number, "protocol": "TCP"} for number in numbers]

@@ -103,7 +103,10 @@ class IngressController(ABC):
         controller, labels = stack.controller, self.pod_labels(stack)
         place = self.default_namespace, self.namespace(controller)
         ports = {"http": "http", "https": "https"}  # names that the controllers' Pods give to theirs
-        return [service(expose, *place, labels, labels=labels, target_ports=ports) for expose in controller.exposes]
+        return [
+            service(expose, controller, *place, labels, labels=labels, target_ports=ports)
+            for expose in controller.exposes
+        ]
 
     @abstractmethod
     def treat(self, entry: Entry, site: Site, stack: Stack, facts: Facts) -> Treatment:

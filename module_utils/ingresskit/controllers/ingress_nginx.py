@@ -24,6 +24,7 @@ from .base import IngressController, wants_redirect
 from .ingress_nginx_dialect import OPTIONS, Reader, response_headers, treatment
 from .ingress_nginx_limits import site_refusals, value_refusals
 from .ingresses import PAGE_BACKEND, Treatment
+from .ports import Port, entry_ports
 from .workload import PodSpec, role_bindings, rule, surroundings, workload
 
 CONFIG = "ingress-nginx-controller"
@@ -136,7 +137,7 @@ class IngressNginx(IngressController):
             namespace=self.namespace(controller),
             image=self.image(controller),
             args=self.args(stack),
-            ports={"http": self.http_port, "https": self.https_port, "status": STATUS_PORT},
+            ports=[*entry_ports(self, controller), Port("status", STATUS_PORT)],
             uid=101,
             gid=82,  # the image's www-data, who owns what is written to
             container={

@@ -21,6 +21,7 @@ from .ingresses import Treatment, once
 from .nginx_refusals import nginx_refusals
 from .nginx_resources_refusals import resource_refusals
 from .nginx_routes import HOSTLESS, master, nginx_routes, of_host, told_of
+from .ports import Port, entry_ports
 from .workload import PodSpec, role_bindings, rule, surroundings, workload
 
 CONFIG = "nginx-config"
@@ -100,9 +101,9 @@ class Nginx(IngressController):
         controller = stack.controller
         image = self.image(controller)
         mounts = [{"name": name, "mountPath": path} for name, path in WRITABLE.items()]
-        ports = {"http": self.http_port, "https": self.https_port, "readiness": 8081}
+        ports = [*entry_ports(self, controller), Port("readiness", 8081)]
         if controller.metrics.enabled:
-            ports["metrics"] = 9113
+            ports.append(Port("metrics", 9113))
         container = {
             "readinessProbe": {"httpGet": {"path": "/nginx-ready", "port": "readiness"}, "periodSeconds": 1},
             # the load balancers in front need a moment to see that the Pod left its endpoints

@@ -20,6 +20,7 @@ from ..model.stack import Stack
 from . import traefik_crd, traefik_refusals
 from .base import IngressController
 from .ingresses import Treatment, rest_of
+from .ports import Port, entry_ports
 from .traefik_dynamic import FOLDER, HASH, NAME, Dynamic, joined
 from .traefik_middlewares import REDIRECTS, to_https
 from .traefik_routes import LAST, ROUTER, Route, exact_first
@@ -90,9 +91,9 @@ class Traefik(IngressController):
         sources: list[Object] = [{"configMap": {"name": NAME}}, {"secret": {"name": NAME, "optional": True}}]
         if controller.default_tls is not None:
             sources.append({"secret": {"name": controller.default_tls.secret or DEFAULT_SECRET}})
-        ports = {"http": self.http_port, "https": self.https_port, "ping": 8080}
+        ports = [*entry_ports(self, controller), Port("ping", 8080)]
         if controller.metrics.enabled:
-            ports["metrics"] = 9100
+            ports.append(Port("metrics", 9100))
         return PodSpec(
             name=self.default_namespace,
             namespace=self.namespace(controller),

@@ -6,9 +6,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from ..manifests import RESTRICTED_POD, Object, field_env, manifest, plain_env, present, tcp_ports
+from ..manifests import RESTRICTED_POD, Object, field_env, manifest, plain_env, present
 from ..model.controller import Controller, Expose
 from ..model.stack import Stack
+from .ports import Port, service_ports
 
 
 @dataclass(frozen=True)
@@ -19,7 +20,7 @@ class PodSpec:
     namespace: str
     image: str
     args: Sequence[str]
-    ports: Mapping[str, int]  # name -> container port
+    ports: Sequence[Port]  # of its container
     uid: int
     container: Mapping[str, Any]  # probes, lifecycle, securityContext, volumeMounts
     volumes: Sequence[Object] = ()
@@ -56,7 +57,7 @@ def _template(controller: Controller, spec: PodSpec, labels: Mapping[str, str]) 
         "imagePullPolicy": controller.image.pull_policy or "IfNotPresent",
         "args": [*spec.args, *controller.extra_args],
         "env": field_env(POD_NAME="metadata.name", POD_NAMESPACE="metadata.namespace") + plain_env(controller.env),
-        "ports": [{"name": name, "containerPort": port, "protocol": "TCP"} for name, port in spec.ports.items()],
+        "ports": [port.spec for port in spec.ports],
         "resources": controller.resources.model_dump(exclude_defaults=True),
         **spec.container,
     }
@@ -110,6 +111,7 @@ def surroundings(stack: Stack, spec: PodSpec, labels: Mapping[str, str]) -> list
 
 def service(
     expose: Expose,
+    controller: Controller,
     name: str,
     namespace: str,
     selector: Mapping[str, str],
@@ -117,12 +119,15 @@ def service(
     labels: Mapping[str, str],
     target_ports: Mapping[str, int | str],
 ) -> Object:
-    """The Service of one way in; ``name`` where the inventory gives none. ``target_ports``: those of http and https."""
+    """The Service of one way in; ``name`` where the inventory gives none. ``target_ports``: those of http and https.
+
+    A HostPort way in has one, too: clients inside the cluster use it, and it tells whether anything answers.
+    """
     balanced = expose.type == "LoadBalancer"
     body = present(
-        type=expose.type,
+        type="ClusterIP" if expose.type == "HostPort" else expose.type,
         selector=dict(selector),
-        ports=_service_ports(expose, target_ports),
+        ports=service_ports(expose, controller, target_ports),
         externalTrafficPolicy=expose.external_traffic_policy,
         loadBalancerClass=expose.load_balancer.class_ if balanced else None,
         loadBalancerIP=expose.load_balancer.ip if balanced else None,
@@ -130,18 +135,6 @@ def service(
     )
     labels = {**labels, **expose.labels}
     return manifest("Service", expose.name or name, namespace, labels=labels, annotations=expose.annotations, spec=body)
-
-
-def _service_ports(expose: Expose, target_ports: Mapping[str, int | str]) -> list[Object]:
-    wanted = (
-        ("http", expose.ports.http, expose.node_ports.http),
-        ("https", expose.ports.https, expose.node_ports.https),
-    )
-    return [
-        present(name=name, port=port, targetPort=target_ports[name], protocol="TCP", nodePort=node_port)
-        for name, port, node_port in wanted
-        if port is not None
-    ]
 
 
 def _autoscaler(controller: Controller, spec: PodSpec, labels: Mapping[str, str]) -> Object:
@@ -162,7 +155,7 @@ def _network_policy(spec: PodSpec, labels: Mapping[str, str]) -> Object:
     body = {
         "podSelector": {"matchLabels": dict(labels)},
         "policyTypes": ["Ingress"],
-        "ingress": [{"ports": tcp_ports(list(spec.ports.values()))}],
+        "ingress": [{"ports": [{"port": port.number, "protocol": port.protocol} for port in spec.ports]}],
     }
     return manifest("NetworkPolicy", spec.name, spec.namespace, labels=labels, spec=body)
 

@@ -94,6 +94,13 @@ def check_port(value: int | str) -> int | str:
     return value
 
 
+def _port_key(value: Any) -> str:
+    text = str(value) if isinstance(value, int) and not isinstance(value, bool) else value
+    if not isinstance(text, str) or not re.match(r"^[1-9]\d{0,4}$", text) or int(text) > 65535:
+        raise ValueError(f"{value!r} is not a port: 1 to 65535")
+    return text
+
+
 def _quantity(value: Any) -> str:
     if isinstance(value, int) and not isinstance(value, bool):
         return str(value)
@@ -142,6 +149,7 @@ HttpPath = Annotated[str, AfterValidator(check_path)]
 ServicePort = Annotated[Any, AfterValidator(check_port), Field(json_schema_extra={"type": ["integer", "string"]})]
 PortNumber = Annotated[int, Field(ge=1, le=65535)]
 NodePortNumber = Annotated[int, Field(ge=1, le=65535)]
+PortKey = Annotated[str, BeforeValidator(_port_key), Field(json_schema_extra={"pattern": r"^[1-9]\d{0,4}$"})]
 Seconds = Annotated[int, Field(ge=0, le=86400)]
 Quantity = Annotated[str, BeforeValidator(_quantity), Field(json_schema_extra={"type": ["string", "integer"]})]
 Size = Annotated[str, BeforeValidator(_size), Field(json_schema_extra={"type": ["string", "integer"]})]

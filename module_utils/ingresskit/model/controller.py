@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import Discriminator, Field, Tag, model_validator
 
 from .apps import Resources
-from .base import Cidr, DnsLabel, DnsName, Labels, Model, NamespacedPort, NodePortNumber, PortNumber, Seconds
+from .base import Cidr, DnsLabel, DnsName, Labels, Model, NamespacedPort, NodePortNumber, PortKey, PortNumber, Seconds
 from .tls import TlsSource
 
 ControllerKind = Literal["nginx", "traefik", "ingress-nginx", "haproxy", "envoy-gateway", "kgateway"]
@@ -101,6 +102,8 @@ class NodePorts(Model):
 
     http: NodePortNumber | None = None
     https: NodePortNumber | None = None
+    tcp: Annotated[dict[PortKey, NodePortNumber], Field(description="Of tcp_services, by their port.")] = {}
+    udp: Annotated[dict[PortKey, NodePortNumber], Field(description="Of udp_services, by their port.")] = {}
 
     @model_validator(mode="after")
     def _differ(self) -> Self:
@@ -139,6 +142,20 @@ class Expose(Model):
         if self.type != "LoadBalancer" and self.load_balancer != LoadBalancer():
             raise ValueError(f"load_balancer goes with type LoadBalancer, not {self.type}")
         return self
+
+
+@dataclass(frozen=True)
+class Stream:
+    """A port that is passed on as it is to ``namespace/service:port``."""
+
+    protocol: Literal["TCP", "UDP"]
+    port: int
+    backend: str
+
+    @property
+    def name(self) -> str:
+        """Of its port in Pods and Services: ``tcp-5432``."""
+        return f"{self.protocol.lower()}-{self.port}"
 
 
 Exposes = Annotated[
@@ -184,8 +201,11 @@ class Controller(Model):
     watch_namespaces: list[DnsLabel] = []
     metrics: Metrics = Metrics()
     network_policy: bool = True
-    tcp_services: dict[str, NamespacedPort] = {}
-    udp_services: dict[str, NamespacedPort] = {}
+    tcp_services: Annotated[
+        dict[PortKey, NamespacedPort],
+        Field(description="Port to namespace/service:port, for what is not HTTP: passed on as it is."),
+    ] = {}
+    udp_services: Annotated[dict[PortKey, NamespacedPort], Field(description="The same for UDP.")] = {}
     expose: Exposes = Expose()
 
     @model_validator(mode="after")
@@ -202,6 +222,13 @@ class Controller(Model):
     def exposes(self) -> list[Expose]:
         """Every way in, first the one that smoke tests use."""
         return self.expose if isinstance(self.expose, list) else [self.expose]
+
+    @property
+    def streams(self) -> list[Stream]:
+        """What ``tcp_services`` and ``udp_services`` ask for, by port."""
+        found = [Stream("TCP", int(port), backend) for port, backend in self.tcp_services.items()]
+        found += [Stream("UDP", int(port), backend) for port, backend in self.udp_services.items()]
+        return sorted(found, key=lambda stream: (stream.protocol, stream.port))
 
     @property
     def settings(self) -> dict[str, Any]:

@@ -72,7 +72,9 @@ def _render(params: ServiceParams, subject: Subject, _: Facts) -> list[Object]:
     labels = params.labels if params.labels is not None else ours if params.selector is None else {}
     place = params.name or dialect.default_namespace, dialect.namespace(stack.controller)
     ports = {"http": params.target_ports.http, "https": params.target_ports.https}
+    controller = stack.controller
     objects = [
-        service(expose, *place, selector, labels=labels, target_ports=ports) for expose in stack.controller.exposes
+        service(expose, controller, *place, selector, labels=labels, target_ports=ports)
+        for expose in controller.exposes
     ]
     return [*namespaces(stack, dialect, objects), *objects]
