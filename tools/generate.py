@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -30,6 +30,9 @@ ENTRY_POINTS = {
     "rollback": "Return to a former revision",
     "teardown": "Remove what the stack created, and nothing else",
 }
+ANSIBLE_TYPES = {
+    "string": "str", "integer": "int", "number": "float", "boolean": "bool", "mapping": "dict", "list": "list"
+}  # fmt: skip
 Schema = dict[str, Any]
 
 
@@ -59,7 +62,10 @@ def variables(schema: Schema) -> Iterator[tuple[str, Schema]]:
 
 def argument_specs(schema: Schema) -> str:
     """meta/argument_specs.yml: names, and raw for what is no text: the model names the key at fault and the remedy,
-    where Ansible's own check of a type would show the whole specification."""
+    where Ansible's own check of a type would show the whole specification.
+
+    Ansible checks nothing inside what is raw. The keys below stand there for ``ansible-doc``, at the main entry point.
+    """
     options = {
         name: {
             "type": "str" if field["type"] == "string" else "raw",
@@ -67,8 +73,34 @@ def argument_specs(schema: Schema) -> str:
         }
         for name, field in variables(schema)
     }
-    specs = {entry: {"short_description": text, "options": options} for entry, text in ENTRY_POINTS.items()}
+    main = {name: {**options[name], **_inside(_rows(schema, field, "", {}))} for name, field in variables(schema)}
+    specs = {
+        entry: {"short_description": text, "options": main if entry == "main" else options}
+        for entry, text in ENTRY_POINTS.items()
+    }
     return f"---\n# {NOTE}\n" + _yaml({"argument_specs": specs})
+
+
+def _inside(rows: Iterable[tuple[str, str, str, str]]) -> Schema:
+    """The rows of a variable as options within options."""
+    root: Schema = {}
+    for key, kind, default, text in rows:
+        parent = root
+        *above, name = key.split(".")
+        for part in above:
+            parent = parent["options"][part]
+        kinds = [each.strip("`") for each in kind.split(" or ")]
+        option: Schema = {"type": "raw", "description": text.replace("`", "")}
+        if kind.startswith("`"):
+            option |= {"type": "str", "choices": kinds}
+        elif len(kinds) == 1:
+            option["type"] = ANSIBLE_TYPES[kind]
+        else:
+            option["description"] += f" ({kind})"
+        if default:
+            option["default"] = json.loads(default.strip("`"))
+        parent.setdefault("options", {})[name] = option
+    return root
 
 
 def defaults(schema: Schema) -> str:
@@ -116,10 +148,10 @@ def _members(schema: Schema, field: Schema) -> Iterator[tuple[str, Schema]]:
             yield name, {**_described(schema, inner), **inner}
         values = option.get("additionalProperties")
         if isinstance(values, dict) and any("properties" in each for each in _alternatives(schema, values)):
-            yield "…", values
+            yield "…", {**_described(schema, values), **values}
         items = option.get("items")
         if isinstance(items, dict) and any("properties" in each for each in _alternatives(schema, items)):
-            yield "[…]", items
+            yield "[…]", {**_described(schema, items), **items}
 
 
 def _described(schema: Schema, field: Schema) -> Schema:
@@ -173,7 +205,7 @@ def _sentence(text: str) -> str:
 
 
 def _yaml(data: Any) -> str:
-    return yaml.dump(data, Dumper=_Plain, sort_keys=False, width=1000, allow_unicode=True)
+    return yaml.dump(data, Dumper=_Plain, sort_keys=False, width=120, allow_unicode=True)
 
 
 class _Plain(yaml.SafeDumper):

@@ -32,8 +32,8 @@ def _short(value: Any) -> Any:
 class Backend(Model):
     """A Service of the app's namespace and one of its ports."""
 
-    service: DnsLabel
-    port: ServicePort
+    service: Annotated[DnsLabel, Field(description="Name of the Service, in the app's namespace.")]
+    port: Annotated[ServicePort, Field(description="Number or name of the Service's port.")]
 
     def __str__(self) -> str:
         return f"{self.service}:{self.port}"
@@ -42,14 +42,18 @@ class Backend(Model):
 class PathBackend(Backend):
     """What stands under a path in the short form (a mapping of paths)."""
 
-    type: PathType = "Prefix"
-    options: Options | None = None
+    type: Annotated[
+        PathType, Field(description="How the path matches: whole, by elements, or as the controller has it.")
+    ] = "Prefix"
+    options: Annotated[
+        Options | None, Field(description="Options of this path; they win over the host's and the app's.")
+    ] = None
 
 
 class PathRoute(PathBackend):
     """One entry of the long form (a list), for two entries on one path."""
 
-    path: HttpPath
+    path: Annotated[HttpPath, Field(description="The path, beginning with a slash.")]
 
 
 ShortBackend = Annotated[Backend, BeforeValidator(_short, json_schema_input_type=str | Backend)]
@@ -67,9 +71,11 @@ def _short_host(value: Any) -> Any:
 class Host(Model):
     """The paths of one host; a string is short for the whole host to one Service."""
 
-    paths: Paths
-    tls: TlsSource | None = None
-    options: Options | None = None
+    paths: Annotated[
+        Paths, Field(description="Paths and their backends: a mapping by path, or a list for two entries on one path.")
+    ]
+    tls: Annotated[TlsSource | None, Field(description="Certificate of this host; the default is the app's.")] = None
+    options: Annotated[Options | None, Field(description="Options of this host; they win over the app's.")] = None
 
     @model_validator(mode="after")
     def _some_path(self) -> Self:
@@ -91,35 +97,45 @@ class Host(Model):
         return any(path == "/" and entry.type != "Exact" for path, entry in self.routes())
 
 
+ShortHost = Annotated[Host, BeforeValidator(_short_host, json_schema_input_type=str | Host)]
+
+
 class Resources(Model):
     """Requests and limits of a container."""
 
-    requests: dict[str, Quantity] = {}
-    limits: dict[str, Quantity] = {}
+    requests: Annotated[dict[str, Quantity], Field(description="What the scheduler reserves: cpu, memory.")] = {}
+    limits: Annotated[dict[str, Quantity], Field(description="What the container may not exceed: cpu, memory.")] = {}
 
 
 class Workload(Model):
     """A backend deployed with the app: Deployment NAME and Service NAME-svc, port 80 -> ``port``."""
 
-    replicas: Annotated[int, Field(ge=0)] = 1
-    image: str | None = None
-    port: PortNumber = 8080
-    env: Labels = {}
-    resources: Resources | None = None
+    replicas: Annotated[int, Field(ge=0, description="Number of Pods.")] = 1
+    image: Annotated[
+        str | None,
+        Field(description="Image of the container; the default is an echo server that names Pod, Service and path."),
+    ] = None
+    port: Annotated[PortNumber, Field(description="Port that the container listens on.")] = 8080
+    env: Annotated[Labels, Field(description="Environment variables of the container.")] = {}
+    resources: Annotated[Resources | None, Field(description="Requests and limits of the container.")] = None
 
 
 class App(Model):
     """Rules of one app, in one namespace."""
 
     namespace: Annotated[DnsLabel | None, Field(description="Default: the app's name.")] = None
-    tls: TlsSource | None = None
-    hosts: dict[HostName, Annotated[Host, BeforeValidator(_short_host, json_schema_input_type=str | Host)]] = {}
+    tls: Annotated[TlsSource | None, Field(description="Certificate of all its hosts; null or absent: HTTP alone.")] = (
+        None
+    )
+    hosts: Annotated[
+        dict[HostName, ShortHost], Field(description="Hosts and their paths; * is every name and address.")
+    ] = {}
     default_backend: Annotated[ShortBackend | None, Field(description="A single Service for what no rule matches.")] = (
         None
     )
-    options: Options | None = None
+    options: Annotated[Options | None, Field(description="Options of all its hosts and paths.")] = None
     annotations: Annotated[Labels, Field(description="Raw annotations of the Ingress, for what no option covers.")] = {}
-    workloads: dict[DnsLabel, Workload] = {}
+    workloads: Annotated[dict[DnsLabel, Workload], Field(description="Backends deployed with the app, by name.")] = {}
 
     @model_validator(mode="after")
     def _something(self) -> Self:
@@ -136,6 +152,6 @@ class App(Model):
 class HostOwner(Model):
     """Who owns a host that several apps share."""
 
-    namespace: DnsLabel
-    tls: TlsSource | None = None
-    options: Options | None = None
+    namespace: Annotated[DnsLabel, Field(description="Namespace of the Secret and of what the host has once.")]
+    tls: Annotated[TlsSource | None, Field(description="Certificate of the host.")] = None
+    options: Annotated[Options | None, Field(description="Options of the host.")] = None

@@ -18,17 +18,30 @@ ExposeType = Literal["NodePort", "LoadBalancer", "HostPort", "ClusterIP"]
 class Image(Model):
     """Overrides of the pinned image, part by part; a digest wins over a tag."""
 
-    registry: str | None = None
-    repository: str | None = None
-    tag: str | None = None
-    digest: Annotated[str | None, Field(pattern=r"^sha256:[0-9a-f]{64}$")] = None
-    pull_policy: Literal["Always", "IfNotPresent", "Never"] | None = None
-    pull_secrets: list[DnsName] = []
+    registry: Annotated[str | None, Field(description="Host of the registry, with its port where it has one.")] = None
+    repository: Annotated[str | None, Field(description="Path of the image below the registry.")] = None
+    tag: Annotated[str | None, Field(description="Tag of the image; the default is the pinned version's.")] = None
+    digest: Annotated[
+        str | None,
+        Field(
+            pattern=r"^sha256:[0-9a-f]{64}$", description="sha256:… of the image: what runs is then always the same."
+        ),
+    ] = None
+    pull_policy: Annotated[
+        Literal["Always", "IfNotPresent", "Never"] | None,
+        Field(description="When the kubelet asks the registry; the default is Kubernetes'."),
+    ] = None
+    pull_secrets: Annotated[
+        list[DnsName],
+        Field(description="Names of Secrets with the registry's credentials, in the controller's namespace."),
+    ] = []
 
 
 class Autoscaling(Model):
-    min: Annotated[int, Field(ge=1)] = 2
-    max: Annotated[int, Field(ge=1)] = 10
+    """A HorizontalPodAutoscaler in place of ``replicas``."""
+
+    min: Annotated[int, Field(ge=1, description="Least number of Pods.")] = 2
+    max: Annotated[int, Field(ge=1, description="Largest number of Pods.")] = 10
     cpu: Annotated[int, Field(ge=1, le=100, description="Target utilisation in percent of the request.")] = 80
 
     @model_validator(mode="after")
@@ -39,14 +52,20 @@ class Autoscaling(Model):
 
 
 class Pdb(Model):
-    max_unavailable: Annotated[int, Field(ge=0)] = 1
+    """The PodDisruptionBudget: how many Pods a drain of nodes may take at once."""
+
+    max_unavailable: Annotated[int, Field(ge=0, description="Number of Pods that may be away at once.")] = 1
 
 
 class Termination(Model):
     """Seconds: ``drain`` goes on serving after the Pod left its endpoints, ``grace`` is the end of all patience."""
 
-    drain: Seconds = 10
-    grace: Seconds = 60
+    drain: Annotated[
+        Seconds, Field(description="Seconds that a Pod goes on serving after it has left its endpoints.")
+    ] = 10
+    grace: Annotated[
+        Seconds, Field(description="Seconds until a Pod that has not ended is killed; longer than drain.")
+    ] = 60
 
     @model_validator(mode="after")
     def _order(self) -> Self:
@@ -76,7 +95,9 @@ class DefaultBackend(Model):
             description="With page: any image with nginx, to serve it. Alone: yours, port 8080, with a numeric user."
         ),
     ] = None
-    service: NamespacedPort | None = None
+    service: Annotated[NamespacedPort | None, Field(description="An existing Service, as namespace/service:port.")] = (
+        None
+    )
 
     @model_validator(mode="after")
     def _one(self) -> Self:
@@ -88,20 +109,27 @@ class DefaultBackend(Model):
 
 
 class Metrics(Model):
-    enabled: bool = True
-    service_monitor: bool = False
+    """Figures for Prometheus."""
+
+    enabled: Annotated[bool, Field(description="Serve metrics on a port of their own.")] = True
+    service_monitor: Annotated[
+        bool,
+        Field(description="Make a ServiceMonitor for the Prometheus operator, whose definitions have to be there."),
+    ] = False
 
 
 class Ports(Model):
-    http: PortNumber | None = 80
-    https: PortNumber | None = 443
+    """Ports that clients connect to; ``null`` leaves one out."""
+
+    http: Annotated[PortNumber | None, Field(description="Port for HTTP.")] = 80
+    https: Annotated[PortNumber | None, Field(description="Port for HTTPS.")] = 443
 
 
 class NodePorts(Model):
     """Absent: the cluster picks, ingresskit discovers."""
 
-    http: NodePortNumber | None = None
-    https: NodePortNumber | None = None
+    http: Annotated[NodePortNumber | None, Field(description="Node port for HTTP.")] = None
+    https: Annotated[NodePortNumber | None, Field(description="Node port for HTTPS.")] = None
     tcp: Annotated[dict[PortKey, NodePortNumber], Field(description="Of tcp_services, by their port.")] = {}
     udp: Annotated[dict[PortKey, NodePortNumber], Field(description="Of udp_services, by their port.")] = {}
 
@@ -113,22 +141,38 @@ class NodePorts(Model):
 
 
 class LoadBalancer(Model):
-    class_: Annotated[str | None, Field(alias="class")] = None
-    ip: str | None = None
-    source_ranges: list[Cidr] = []
+    """What the provider of load balancers is told."""
+
+    class_: Annotated[
+        str | None, Field(alias="class", description="Class of the provider that is to serve it (loadBalancerClass).")
+    ] = None
+    ip: Annotated[str | None, Field(description="Address that is asked for.")] = None
+    source_ranges: Annotated[list[Cidr], Field(description="Networks in CIDR form that may connect; empty: all.")] = []
 
 
 class Expose(Model):
     """One way in."""
 
-    type: ExposeType = "NodePort"
+    type: Annotated[ExposeType, Field(description="How the traffic gets in.")] = "NodePort"
     name: Annotated[DnsLabel | None, Field(description="Name of the Service; default: the controller's.")] = None
-    labels: Labels = {}
-    annotations: Labels = {}
-    ports: Ports = Ports()
-    node_ports: NodePorts = NodePorts()
-    external_traffic_policy: Literal["Cluster", "Local"] | None = None
-    load_balancer: LoadBalancer = LoadBalancer()
+    labels: Annotated[Labels, Field(description="Labels of the Service.")] = {}
+    annotations: Annotated[
+        Labels, Field(description="Annotations of the Service, for its provider of load balancers for instance.")
+    ] = {}
+    ports: Annotated[Ports, Field(description="Ports that clients connect to; null leaves one out.")] = Ports()
+    node_ports: Annotated[
+        NodePorts,
+        Field(description="Fixed ports on the nodes; where absent, the cluster picks and ingresskit discovers them."),
+    ] = NodePorts()
+    external_traffic_policy: Annotated[
+        Literal["Cluster", "Local"] | None,
+        Field(
+            description="Cluster serves on every node, Local on nodes with a Pod only and keeps the client's address."
+        ),
+    ] = None
+    load_balancer: Annotated[LoadBalancer, Field(description="What the provider of load balancers is told.")] = (
+        LoadBalancer()
+    )
     address: Annotated[
         str | None, Field(description="Where smoke tests connect; found from the cluster when absent.")
     ] = None
@@ -167,46 +211,101 @@ Exposes = Annotated[
 class Controller(Model):
     """One Ingress controller and everything it runs with."""
 
-    kind: ControllerKind = "nginx"
-    compat: Literal["ingress-nginx"] | None = None
-    accept_retired: bool = False
-    version: Annotated[str | None, Field(pattern=r"^v?\d+\.\d+\.\d+\S*$")] = None
-    image: Image = Image()
-    namespace: DnsLabel | None = None
-    class_name: DnsName | None = None
-    default_class: bool = False
-    workload: Literal["Deployment", "DaemonSet"] = "Deployment"
-    replicas: Annotated[int, Field(ge=0)] | None = None
-    autoscaling: Autoscaling | None = None
-    pdb: Pdb | None = Pdb()
-    resources: Resources = Resources(requests={"cpu": "100m", "memory": "128Mi"})
-    node_selector: Labels = {}
-    tolerations: list[dict[str, Any]] = []
-    affinity: dict[str, Any] = {}
-    topology_spread: list[dict[str, Any]] | None = None
-    priority_class: str | None = None
-    pod_annotations: Labels = {}
-    pod_labels: Labels = {}
-    env: Labels = {}
-    termination: Termination = Termination()
-    config: dict[str, Any] = {}
-    extra_args: list[str] = []
+    kind: Annotated[
+        ControllerKind,
+        Field(
+            description="Which controller: nginx is F5's; haproxy, envoy-gateway and kgateway are not yet supported."
+        ),
+    ] = "nginx"
+    compat: Annotated[
+        Literal["ingress-nginx"] | None,
+        Field(description="With kind traefik: serve the class and the annotations of ingress-nginx."),
+    ] = None
+    accept_retired: Annotated[
+        bool, Field(description="Needed with kind ingress-nginx, which gets no fixes any more.")
+    ] = False
+    version: Annotated[
+        str | None,
+        Field(
+            pattern=r"^v?\d+\.\d+\.\d+\S*$",
+            description="Version of the controller; a tested one is pinned for each kind.",
+        ),
+    ] = None
+    image: Annotated[Image, Field(description="Overrides of the pinned image, part by part.")] = Image()
+    namespace: Annotated[
+        DnsLabel | None, Field(description="Namespace of the controller; the default is the kind's usual one.")
+    ] = None
+    class_name: Annotated[
+        DnsName | None, Field(description="Name of the IngressClass; the default is the kind's usual one.")
+    ] = None
+    default_class: Annotated[bool, Field(description="Whether Ingresses without a class are served, too.")] = False
+    workload: Annotated[
+        Literal["Deployment", "DaemonSet"], Field(description="A number of Pods, or one on each node.")
+    ] = "Deployment"
+    replicas: Annotated[int | None, Field(ge=0, description="Number of Pods; 2 where nothing is said.")] = None
+    autoscaling: Annotated[Autoscaling | None, Field(description="A HorizontalPodAutoscaler in place of replicas.")] = (
+        None
+    )
+    pdb: Annotated[Pdb | None, Field(description="The PodDisruptionBudget; null for none.")] = Pdb()
+    resources: Annotated[Resources, Field(description="Requests and limits of the controller's container.")] = (
+        Resources(requests={"cpu": "100m", "memory": "128Mi"})
+    )
+    node_selector: Annotated[Labels, Field(description="Labels that a node must have, as in a Pod's spec.")] = {}
+    tolerations: Annotated[
+        list[dict[str, Any]], Field(description="Taints that are tolerated, as in a Pod's spec.")
+    ] = []
+    affinity: Annotated[dict[str, Any], Field(description="As in a Pod's spec.")] = {}
+    topology_spread: Annotated[
+        list[dict[str, Any]] | None,
+        Field(description="topologySpreadConstraints as in a Pod's spec; where absent, Pods spread over nodes."),
+    ] = None
+    priority_class: Annotated[str | None, Field(description="Name of a PriorityClass.")] = None
+    pod_annotations: Annotated[Labels, Field(description="Annotations of the Pods.")] = {}
+    pod_labels: Annotated[Labels, Field(description="Labels of the Pods beside ours.")] = {}
+    env: Annotated[Labels, Field(description="Environment variables of the controller's container.")] = {}
+    termination: Annotated[Termination, Field(description="How a Pod ends: seconds to drain, seconds of grace.")] = (
+        Termination()
+    )
+    config: Annotated[
+        dict[str, Any],
+        Field(
+            description="The controller's own settings: entries of its ConfigMap, or Traefik's options by their dotted "
+            "names; null unsets one."
+        ),
+    ] = {}
+    extra_args: Annotated[list[str], Field(description="Arguments added to the controller's command line.")] = []
     custom_resources: Annotated[
         bool, Field(description="The controller's own kinds: options that need them, and objects of yours.")
     ] = False
-    crds: Crds | None = None
-    default_backend: DefaultBackend | None = None
-    error_pages: dict[int, str] = {}
-    default_tls: TlsSource | None = None
-    watch_namespaces: list[DnsLabel] = []
-    metrics: Metrics = Metrics()
-    network_policy: bool = True
+    crds: Annotated[
+        Crds | None, Field(description="Where the definitions of the controller's own kinds come from.")
+    ] = None
+    default_backend: Annotated[
+        DefaultBackend | None,
+        Field(description="What answers where no rule matches; where absent, the controller's own 404."),
+    ] = None
+    error_pages: Annotated[
+        dict[int, str], Field(description="Pages by status code, in place of the controller's own.")
+    ] = {}
+    default_tls: Annotated[
+        TlsSource | None, Field(description="Certificate for names that no host has a certificate for.")
+    ] = None
+    watch_namespaces: Annotated[
+        list[DnsLabel], Field(description="Namespaces that are served, and that its rights are for; empty: all.")
+    ] = []
+    metrics: Annotated[Metrics, Field(description="Figures for Prometheus.")] = Metrics()
+    network_policy: Annotated[
+        bool, Field(description="Whether a NetworkPolicy lets nothing but the entry ports and metrics in.")
+    ] = True
     tcp_services: Annotated[
         dict[PortKey, NamespacedPort],
         Field(description="Port to namespace/service:port, for what is not HTTP: passed on as it is."),
     ] = {}
     udp_services: Annotated[dict[PortKey, NamespacedPort], Field(description="The same for UDP.")] = {}
-    expose: Exposes = Expose()
+    expose: Annotated[
+        Exposes,
+        Field(description="How the traffic gets in: one way, or a list of several; smoke tests use the first one."),
+    ] = Expose()
 
     @model_validator(mode="after")
     def _fits(self) -> Self:

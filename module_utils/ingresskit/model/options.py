@@ -13,21 +13,28 @@ from .base import Cidr, DnsName, Labels, Model, Seconds, Size, check_port
 class SslRedirect(Model):
     """Redirect HTTP to HTTPS. ``true`` and ``false`` are the short forms."""
 
-    enabled: bool = True
-    code: Literal[301, 302, 307, 308] | None = None
+    enabled: Annotated[bool, Field(description="Whether it redirects.")] = True
+    code: Annotated[
+        Literal[301, 302, 307, 308] | None,
+        Field(description="Status code; the default is the controller's (301 or 308)."),
+    ] = None
 
 
 class Hsts(Model):
-    max_age: Annotated[int, Field(ge=0)] = 31536000
-    include_subdomains: bool = False
-    preload: bool = False
+    """Strict-Transport-Security."""
+
+    max_age: Annotated[int, Field(ge=0, description="Seconds that a browser keeps to HTTPS.")] = 31536000
+    include_subdomains: Annotated[bool, Field(description="Whether it is for all names below the host, too.")] = False
+    preload: Annotated[bool, Field(description="Whether browsers may have it built in.")] = False
 
 
 class Rewrite(Model):
     """``prefix`` replaces the matched prefix, ``path`` the whole path."""
 
-    prefix: Annotated[str | None, Field(pattern=r"^/")] = None
-    path: Annotated[str | None, Field(pattern=r"^/")] = None
+    prefix: Annotated[str | None, Field(pattern=r"^/", description="What stands in place of the matched prefix.")] = (
+        None
+    )
+    path: Annotated[str | None, Field(pattern=r"^/", description="What stands in place of the whole path.")] = None
 
     @model_validator(mode="after")
     def _one(self) -> Self:
@@ -37,30 +44,45 @@ class Rewrite(Model):
 
 
 class Affinity(Model):
-    cookie: Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]+$")] = "INGRESSCOOKIE"
-    max_age: Seconds | None = None
+    """A client stays with its Pod, by cookie."""
+
+    cookie: Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]+$", description="Name of the cookie.")] = "INGRESSCOOKIE"
+    max_age: Annotated[
+        Seconds | None,
+        Field(description="Seconds that the cookie lasts; where absent, as long as the browser's session."),
+    ] = None
 
 
 class RateLimit(Model):
-    rps: Annotated[int, Field(ge=1)]
-    burst: Annotated[int, Field(ge=0)] | None = None
-    by: Literal["client_ip"] = "client_ip"
-    status: Annotated[int, Field(ge=400, le=599)] = 429
+    """Requests a second for one client."""
+
+    rps: Annotated[int, Field(ge=1, description="Requests a second.")]
+    burst: Annotated[
+        int | None,
+        Field(ge=0, description="Requests beyond that which are taken at once; the default is the controller's."),
+    ] = None
+    by: Annotated[Literal["client_ip"], Field(description="What tells clients apart.")] = "client_ip"
+    status: Annotated[int, Field(ge=400, le=599, description="Status code of what is refused.")] = 429
 
 
 class Timeouts(Model):
     """Seconds."""
 
-    connect: Seconds | None = None
-    read: Seconds | None = None
-    send: Seconds | None = None
+    connect: Annotated[Seconds | None, Field(description="Seconds until a connection is there.")] = None
+    read: Annotated[Seconds | None, Field(description="Seconds between two reads of the response.")] = None
+    send: Annotated[Seconds | None, Field(description="Seconds between two writes of the request.")] = None
 
 
 class BasicAuth(Model):
     """``secret``: one in the app's namespace; ``users``: name and password, or a hash of htpasswd's."""
 
-    secret: DnsName | None = None
-    users: Annotated[Labels | None, Field(repr=False)] = None
+    secret: Annotated[
+        DnsName | None,
+        Field(description="Name of a Secret with users in the app's namespace, in the form that the controller reads."),
+    ] = None
+    users: Annotated[
+        Labels | None, Field(repr=False, description="Passwords, or hashes of htpasswd's, by user name.")
+    ] = None
 
     @model_validator(mode="after")
     def _one(self) -> Self:
@@ -77,17 +99,28 @@ class BasicAuth(Model):
 
 
 class Cors(Model):
-    origins: list[str] = ["*"]
-    methods: list[str] = ["GET", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"]
-    headers: list[str] = []
-    expose_headers: list[str] = []
-    credentials: bool = False
-    max_age: Seconds = 1728000
+    """Cross-origin requests that browsers are to allow."""
+
+    origins: Annotated[list[str], Field(description="Origins such as https://shop.example.com; * for all.")] = ["*"]
+    methods: Annotated[list[str], Field(description="Methods that are allowed.")] = [
+        "GET",
+        "POST",
+        "PUT",
+        "PATCH",
+        "DELETE",
+        "OPTIONS",
+    ]
+    headers: Annotated[list[str], Field(description="Request headers that are allowed.")] = []
+    expose_headers: Annotated[list[str], Field(description="Response headers that scripts may read.")] = []
+    credentials: Annotated[bool, Field(description="Whether cookies may be sent along.")] = False
+    max_age: Annotated[Seconds, Field(description="Seconds that a browser keeps the answer.")] = 1728000
 
 
 class CanaryHeader(Model):
-    name: str
-    value: str | None = None
+    """A header that sends a request to the canary."""
+
+    name: Annotated[str, Field(description="Name of the header.")]
+    value: Annotated[str | None, Field(description="Its value; the default is always.")] = None
 
 
 def _canary_backend(value: str) -> str:
@@ -101,10 +134,10 @@ def _canary_backend(value: str) -> str:
 class Canary(Model):
     """One other backend for a share of the requests (``weight`` in percent), or for those with a header or cookie."""
 
-    backend: Annotated[str, BeforeValidator(_canary_backend)]
-    weight: Annotated[int | None, Field(ge=0, le=100)] = None
-    header: CanaryHeader | None = None
-    cookie: str | None = None
+    backend: Annotated[str, BeforeValidator(_canary_backend), Field(description="The other backend, as service:port.")]
+    weight: Annotated[int | None, Field(ge=0, le=100, description="Share of the requests in percent.")] = None
+    header: Annotated[CanaryHeader | None, Field(description="Requests with this header.")] = None
+    cookie: Annotated[str | None, Field(description="Requests with this cookie of the value always.")] = None
 
     @model_validator(mode="after")
     def _one(self) -> Self:
@@ -114,15 +147,17 @@ class Canary(Model):
 
 
 class Redirect(Model):
-    to: Annotated[str, Field(min_length=1)]
-    code: Literal[301, 302, 303, 307, 308] = 302
+    """Answer with a redirect."""
+
+    to: Annotated[str, Field(min_length=1, description="Where to: a URL.")]
+    code: Annotated[Literal[301, 302, 303, 307, 308], Field(description="Status code.")] = 302
 
 
 class HeaderChanges(Model):
     """Headers to set; an empty string removes one."""
 
-    request: Labels = {}
-    response: Labels = {}
+    request: Annotated[Labels, Field(description="Of the request on its way to the backend.")] = {}
+    response: Annotated[Labels, Field(description="Of the response on its way to the client.")] = {}
 
 
 def _redirect_short(value: Any) -> Any:

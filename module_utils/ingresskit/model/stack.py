@@ -17,15 +17,19 @@ from .routes import Site, sites_of
 class Cluster(Model):
     """Which cluster, resolved as kubectl does where absent."""
 
-    kubeconfig: str | None = None
-    context: str | None = None
-    state_namespace: DnsLabel = "ingresskit-system"
+    kubeconfig: Annotated[str | None, Field(description="File with the credentials; the default is kubectl's.")] = None
+    context: Annotated[str | None, Field(description="Context of the file; the default is its current one.")] = None
+    state_namespace: Annotated[
+        DnsLabel, Field(description="Namespace of the record of releases and of the stack's CA.")
+    ] = "ingresskit-system"
     timeout: Annotated[int, Field(ge=1, le=86400, description="Seconds for one run's requests and waits together.")] = (
         300
     )
 
 
 class Apply(Model):
+    """How changes are brought to the cluster."""
+
     verify: Annotated[
         Literal["fast", "dryrun"],
         Field(description="How objects are compared: by hash and managedFields, or by the server's dry run of each."),
@@ -41,19 +45,19 @@ class Apply(Model):
             "kubectl apply or helm hold of objects. What was taken over goes when the stack is removed."
         ),
     ] = False
-    history: Annotated[int, Field(ge=1, le=100)] = 10
-    lock_wait: Seconds = 0
+    history: Annotated[int, Field(ge=1, le=100, description="Number of releases that are kept to return to.")] = 10
+    lock_wait: Annotated[Seconds, Field(description="Seconds to wait for another run on the same stack to end.")] = 0
 
 
 class ExtraProbe(Model):
     """A smoke test of your own beside those derived from the inventory."""
 
-    host: HostName
-    path: HttpPath = "/"
-    scheme: Literal["http", "https"] = "https"
-    method: Annotated[str, Field(pattern=r"^[A-Z]+$")] = "GET"
-    headers: Labels = {}
-    status: Annotated[int, Field(ge=100, le=599)] = 200
+    host: Annotated[HostName, Field(description="Host that is asked for.")]
+    path: Annotated[HttpPath, Field(description="Path that is asked for.")] = "/"
+    scheme: Annotated[Literal["http", "https"], Field(description="Over which of the two ports.")] = "https"
+    method: Annotated[str, Field(pattern=r"^[A-Z]+$", description="Method of the request.")] = "GET"
+    headers: Annotated[Labels, Field(description="Headers of the request.")] = {}
+    status: Annotated[int, Field(ge=100, le=599, description="Status code that must come back.")] = 200
     backend: Annotated[
         str | None, Field(description="namespace/service that must answer (the echo backend names itself).")
     ] = None
@@ -62,11 +66,17 @@ class ExtraProbe(Model):
 
 
 class Smoke(Model):
-    enabled: bool = True
+    """How the routes are proven after an install."""
+
+    enabled: Annotated[bool, Field(description="Whether they are proven at all.")] = True
     timeout: Annotated[float, Field(gt=0, le=300, description="Seconds for one request.")] = 5
     wait: Annotated[float, Field(ge=0, le=3600, description="Seconds until every route must answer as promised.")] = 60
-    on_failure: Literal["rollback", "keep"] = "rollback"
-    extra: list[ExtraProbe] = []
+    on_failure: Annotated[
+        Literal["rollback", "keep"], Field(description="Whether a release that fails is rolled back or kept.")
+    ] = "rollback"
+    extra: Annotated[
+        list[ExtraProbe], Field(description="Smoke tests of your own, beside those derived from the inventory.")
+    ] = []
 
 
 class Stack(Model):
