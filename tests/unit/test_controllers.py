@@ -109,8 +109,8 @@ NGINX_FLAGS = [
 ]
 INGRESS = "--providers.kubernetesingress"
 TRAEFIK_FLAGS = [
-    ("{}", "{}", ["--entrypoints.web.address=:8000", f"{INGRESS}.ingressclass=traefik", "--metrics.prometheus=true"],
-     [f"{INGRESS}.ingressendpoint.publishedservice=traefik/traefik"]),
+    ("{}", "{}", ["--entrypoints.web.address=:8000", f"{INGRESS}.ingressclass=traefik", "--metrics.prometheus=true",
+     f"{INGRESS}.ingressendpoint.publishedservice=traefik/traefik"], []),
     ("{class_name: edge}", "{}", [f"{INGRESS}.ingressclass=edge"], []),
     ("{metrics: {enabled: false}}", "{}", [], ["--metrics.prometheus=true", "--entrypoints.metrics.address=:9100"]),
     ("{config: {log.level: DEBUG, accesslog: true, ping.entrypoint: null}}", "{}", ["--log.level=DEBUG", "--accesslog=true"],

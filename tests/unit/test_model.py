@@ -146,6 +146,39 @@ REFUSED = [
         "ingress_controller.expose",
         "do not go",
     ),
+    (
+        "ingress_controller: {expose: {type: HostPort, node_ports: {tcp: {'53': 30080}}}}",
+        "ingress_controller.expose",
+        "node_ports do not go with type HostPort",
+    ),
+    (
+        "ingress_controller: {expose: {load_balancer: {source_ranges: [10.0.0.0/8]}}}",
+        "ingress_controller.expose",
+        "load_balancer goes with type LoadBalancer, not NodePort; the option allow limits clients anywhere",
+    ),
+    (
+        "ingress_controller: {expose: {type: LoadBalancer, load_balancer: {ip: 10.0.0.300}}}",
+        "ingress_controller.expose.load_balancer.ip",
+        "must be an IP address",
+    ),
+    (
+        "ingress_controller: {expose: {type: LoadBalancer, load_balancer: {class: a/b/c}}}",
+        "ingress_controller.expose.load_balancer.class",
+        "match",
+    ),
+    (
+        "ingress_controller: {expose: {type: LoadBalancer, load_balancer: {source_ranges: [10.0.0.1/8]}}}",
+        "ingress_controller.expose.load_balancer.source_ranges[0]",
+        "must be a network in CIDR form",
+    ),
+    *(
+        (
+            f"ingress_controller: {{expose: {{address: '{address}'}}}}",
+            "ingress_controller.expose.address",
+            "IP address or",
+        )
+        for address in ("http://lb.example.com", "192.0.2.1:80", "a b", "[2001:db8::1]:80")
+    ),
     ("ingress_stack_name: My_Stack", "ingress_stack_name", "DNS label"),
     ("ingress_apps: []", "ingress_apps", "must be a mapping, not a list"),
     ("ingress_apps: {cafe: {}}", "ingress_apps.cafe", "needs hosts, default_backend or workloads"),
@@ -255,3 +288,11 @@ def test_nearer_options_merge_over_farther_ones():
     assert host.options.hsts.max_age == 1 and host.options.hsts.preload
     assert host.paths["/x"].options.body_size is None and host.paths["/x"].options.hsts.max_age == 1
     assert host.paths["/y"].options is None
+
+
+@pytest.mark.parametrize(
+    ("given", "kept"),
+    [("LB.example.com", "lb.example.com"), ("[2001:DB8::1]", "2001:db8::1"), ("192.0.2.1", "192.0.2.1")],
+)
+def test_an_address_is_kept_in_one_form(given, kept):
+    assert model.load({"ingress_controller": {"expose": {"address": given}}}).controller.exposes[0].address == kept

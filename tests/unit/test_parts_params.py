@@ -69,6 +69,9 @@ FAULTS = {
     ),
     "one name twice": (service, {"expose": [{}, {}]}, "expose[1].name: is the name of expose[0] too"),
     "two names": (service, {"name": "a", "expose": {"name": "b"}}, "expose.name: is 'b', and name is 'a': keep one"),
+    "host ports of Pods of any kind": (
+        service, {"selector": {"app": "x"}, "expose": {"type": "HostPort"}}, "expose.type: HostPort stands in the Pods, and those of selector are not ours",
+    ),
     "a target port that is none": (service, {"target_ports": {"http": 0}}, "target_ports.http: 0 is not a port"),
     "an unknown target port": (service, {"target_ports": {"htp": 80}}, "target_ports.htp: unknown key; did you mean 'http'?"),
     "labels that are numbers": (service, {"selector": {"app": 1}}, "selector.app: must be a string"),

@@ -3,8 +3,10 @@
 import pytest
 from pydantic import ValidationError
 
+from module_utils.ingresskit import model
 from module_utils.ingresskit.controllers import controller_for
 from module_utils.ingresskit.controllers.ports import entry_ports, service_ports
+from module_utils.ingresskit.facts import Facts
 from module_utils.ingresskit.model.controller import Controller
 
 STREAMS = {"tcp_services": {"5432": "db/pg:5432", "53": "dns/dns:53"}, "udp_services": {53: "dns/dns:53"}}
@@ -55,3 +57,24 @@ def test_services_have_the_streams_and_their_node_ports():
 def test_streams_are_keyed_by_ports(key):
     with pytest.raises(ValidationError, match="is not a port: 1 to 65535"):
         controller(tcp_services={key: "db/pg:5432"})
+
+
+HOST_PORT = {"type": "HostPort", "name": "host", "ports": {"http": 8080, "https": 8443}}
+
+
+@pytest.mark.parametrize("kind", ["nginx", "traefik", "ingress-nginx"])
+def test_pods_on_host_ports_make_room_before_they_are_replaced(kind):
+    """A Pod more than wanted would wait for a node for ever. Their Service is one for inside the cluster."""
+    given = {"kind": kind, "accept_retired": kind == "ingress-nginx", "expose": HOST_PORT}
+    stack = model.load({"ingress_controller": given})
+    dialect = controller_for(stack.controller)
+    (deployment,) = [each for each in dialect.objects(stack, Facts()) if each["kind"] == "Deployment"]
+    assert deployment["spec"]["strategy"]["rollingUpdate"] == {"maxSurge": 0, "maxUnavailable": 1}
+    (container,) = deployment["spec"]["template"]["spec"]["containers"]
+    assert {port["name"]: port.get("hostPort") for port in container["ports"]}.items() >= {
+        "http": 8080,
+        "https": 8443,
+    }.items()
+    (service,) = dialect.services(stack)
+    assert (service["metadata"]["name"], service["spec"]["type"]) == ("host", "ClusterIP")
+    assert [port["port"] for port in service["spec"]["ports"]] == [8080, 8443]

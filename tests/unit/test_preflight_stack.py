@@ -41,6 +41,9 @@ def expose(*ways: str) -> str:
     return f"ingress_controller: {{expose: [{', '.join(ways)}]}}"
 
 
+DAEMON = "ingress_controller: {workload: DaemonSet"
+
+
 def host(rules: str, more: str = "") -> str:
     return f"ingress_apps: {{a: {{hosts: {{h.example: {rules}}}{more}}}}}"
 
@@ -155,6 +158,29 @@ ROWS = {
     "a node port above the range": Row(
         "ingress_controller: {expose: {node_ports: {https: 32768}}}", "ingress_controller: {expose: {node_ports: {https: 32767}}}",
         "ingress_controller.expose.node_ports.https", "outside 30000-32767", "warning",
+    ),
+    "the nodes' ports twice": Row(
+        f"{DAEMON}, expose: [{{type: HostPort}}, {{type: HostPort, name: b, ports: {{http: 8080, https: 8443}}}}]}}",
+        f"{DAEMON}, expose: [{{type: HostPort}}, {{name: b}}]}}",
+        "ingress_controller.expose[1].type", "ingress_controller.expose[0] has the nodes' ports already",
+    ),
+    "Pods that wait for a free node": Row(
+        expose("{}", "{type: HostPort, name: b}"), f"{DAEMON}, expose: {{type: HostPort}}}}",
+        "ingress_controller.expose[1].type", "2 replicas need as many nodes", "warning",
+    ),
+    "an autoscaler that wants more nodes": Row(
+        "ingress_controller: {autoscaling: {max: 7}, expose: {type: HostPort}}", "ingress_controller: {autoscaling: {max: 7}}",
+        "ingress_controller.expose.type", "7 replicas need as many nodes", "warning",
+    ),
+    "nodes without a Pod": Row(
+        "ingress_controller: {expose: {external_traffic_policy: Local}}",
+        f"{DAEMON}, expose: {{external_traffic_policy: Local}}}}",
+        "ingress_controller.expose.external_traffic_policy", "only nodes that run a Pod of the controller answer", "warning",
+    ),
+    "a load balancer that knows where Pods are": Row(
+        expose("{}", "{name: b, external_traffic_policy: Local}"),
+        expose("{}", "{name: b, type: LoadBalancer, external_traffic_policy: Local}"),
+        "ingress_controller.expose[1].external_traffic_policy", "drop what comes in", "warning",
     ),
     "an object without a kind": Row(
         "ingress_extra_objects: [{apiVersion: v1, metadata: {name: x}}]",
@@ -276,8 +302,6 @@ UNSUPPORTED = {
     "ingress_controller.tcp_services": "ingress_controller: {tcp_services: {'5432': 'a/b:5432'}}",
     "ingress_controller.udp_services": "ingress_controller: {udp_services: {'53': 'a/b:53'}}",
     "ingress_controller.metrics.service_monitor": "ingress_controller: {metrics: {service_monitor: true}}",
-    "ingress_controller.expose.type": "ingress_controller: {expose: {type: HostPort}}",
-    "ingress_controller.expose[1].type": expose("{}", "{type: HostPort, name: b}"),
     'ingress_apps.a.hosts."*".tls': "ingress_apps: {a: {hosts: {'*': {tls: {secret: s}, paths: {/: x:80}}}}}",
 }
 

@@ -301,15 +301,20 @@ def test_namespaces(text, expected):
     )
 
 
+HOST_PORTS = ("{type: HostPort}", "[{}, {type: HostPort, name: b}]")
+
+
 @pytest.mark.parametrize(
-    ("expose", "enforced"), [("{}", True), ("{type: HostPort}", False), ("[{}, {type: HostPort, name: b}]", False)]
+    ("expose", "expected"),
+    [("{}", ["restricted"]), *((each, ["privileged", "restricted", "restricted"]) for each in HOST_PORTS)],
 )
-def test_the_controllers_namespace_takes_restricted_pods_where_that_can_be(expose, enforced):
+def test_the_controllers_namespace_takes_restricted_pods_where_that_can_be(expose, expected):
     found = objects(
         f"{{ingress_controller: {{expose: {expose}}}, ingress_apps: {{a: {{hosts: {{a.b: s:80}}}}}}}}", "traefik"
     )
-    labels = pick(found, "Namespace", "traefik")["metadata"].get("labels")
-    assert labels == ({"pod-security.kubernetes.io/enforce": "restricted"} if enforced else None)
+    modes = [f"pod-security.kubernetes.io/{mode}" for mode in ("enforce", "audit", "warn")]
+    labels = pick(found, "Namespace", "traefik")["metadata"]["labels"]
+    assert labels == dict(zip(modes, expected, strict=False))
     assert "labels" not in pick(found, "Namespace", "a")["metadata"]
 
 

@@ -35,9 +35,19 @@ def stream_port(port: int) -> int:
     return port if port >= 1024 else 10000 + port
 
 
+def host_way(controller: Controller) -> Expose | None:
+    """The way in by ports of the nodes themselves; there is one at most."""
+    return next((expose for expose in controller.exposes if expose.type == "HostPort"), None)
+
+
+def on_host_ports(controller: Controller) -> bool:
+    """Whether its Pods take ports of their nodes."""
+    return host_way(controller) is not None
+
+
 def entry_ports(dialect: IngressController, controller: Controller) -> list[Port]:
     """The ports of a controller's Pod that traffic comes in by: http, https, then the streams."""
-    way = next((expose for expose in controller.exposes if expose.type == "HostPort"), None)
+    way = host_way(controller)
     http, https = (way.ports.http, way.ports.https) if way else (None, None)
     return [
         Port("http", dialect.http_port, host=http),

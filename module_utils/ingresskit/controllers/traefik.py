@@ -153,10 +153,10 @@ class Traefik(IngressController):
             f"{provider}.allowemptyservices=true",  # a Service without endpoints answers 503, its route stays
             f"{provider}.allowexternalnameservices=true",  # see traefik_services
         ]
-        if any(self.ingress_gets_address(expose) for expose in controller.exposes):
-            service = f"{self.namespace(controller)}/{self.published_service(controller)}"
-            flags.append(f"{provider}.ingressendpoint.publishedservice={service}")
-        return flags
+        # behind a load balancer its addresses, with node ports the external addresses of nodes, else none: said always,
+        # so that an Ingress does not keep an address of a way in that is gone
+        service = f"{self.namespace(controller)}/{self.published_service(controller)}"
+        return [*flags, f"{provider}.ingressendpoint.publishedservice={service}"]
 
     def treat(self, entry: Entry, site: Site, stack: Stack, facts: Facts) -> Treatment:
         return Route(entry, site, stack, facts).treatment

@@ -9,7 +9,7 @@ from typing import Any
 from ..manifests import RESTRICTED_POD, Object, field_env, manifest, plain_env, present
 from ..model.controller import Controller, Expose
 from ..model.stack import Stack
-from .ports import Port, service_ports
+from .ports import Port, on_host_ports, service_ports
 
 
 @dataclass(frozen=True)
@@ -40,7 +40,9 @@ def workload(
         return manifest("DaemonSet", spec.name, spec.namespace, labels=labels, annotations=annotations, spec=body)
     if controller.autoscaling is None:  # beside an autoscaler the number is the autoscaler's
         body["replicas"] = replicas(controller)
-    body["strategy"] = {"type": "RollingUpdate", "rollingUpdate": {"maxSurge": 1, "maxUnavailable": 0}}
+    # a node's port is given to one Pod at a time: a Pod more than wanted would find no node
+    surge = 0 if on_host_ports(controller) else 1
+    body["strategy"] = {"type": "RollingUpdate", "rollingUpdate": {"maxSurge": surge, "maxUnavailable": 1 - surge}}
     return manifest("Deployment", spec.name, spec.namespace, labels=labels, annotations=annotations, spec=body)
 
 

@@ -124,6 +124,24 @@ def _cidr(value: str) -> str:
         raise ValueError(f"must be a network in CIDR form, such as 10.0.0.0/8: {error}") from None
 
 
+def _ip(value: str) -> str:
+    try:
+        return str(ipaddress.ip_address(value))
+    except ValueError:
+        raise ValueError("must be an IP address, such as 192.0.2.10 or 2001:db8::10") from None
+
+
+def _address(value: str) -> str:
+    """An IP address without brackets, or a host name. Raises ValueError."""
+    try:
+        return str(ipaddress.ip_address(value.removeprefix("[").removesuffix("]")))
+    except ValueError:
+        pass
+    if not _DNS_NAME.match(value.lower()):
+        raise ValueError("must be an IP address or a host name alone, without scheme, port or path")
+    return value.lower()
+
+
 def _namespaced(value: str) -> str:
     namespace, slash, name = value.partition("/")
     if not slash:
@@ -153,6 +171,8 @@ PortKey = Annotated[str, BeforeValidator(_port_key), Field(json_schema_extra={"p
 Seconds = Annotated[int, Field(ge=0, le=86400)]
 Quantity = Annotated[str, BeforeValidator(_quantity), Field(json_schema_extra={"type": ["string", "integer"]})]
 Size = Annotated[str, BeforeValidator(_size), Field(json_schema_extra={"type": ["string", "integer"]})]
+IpAddress = Annotated[str, AfterValidator(_ip)]
+Address = Annotated[str, AfterValidator(_address)]
 Cidr = Annotated[str, AfterValidator(_cidr)]
 NamespacedName = Annotated[str, AfterValidator(_namespaced)]
 NamespacedPort = Annotated[str, AfterValidator(_namespaced_port)]

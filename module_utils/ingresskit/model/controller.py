@@ -8,7 +8,20 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import Discriminator, Field, Tag, model_validator
 
 from .apps import Resources
-from .base import Cidr, DnsLabel, DnsName, Labels, Model, NamespacedPort, NodePortNumber, PortKey, PortNumber, Seconds
+from .base import (
+    Address,
+    Cidr,
+    DnsLabel,
+    DnsName,
+    IpAddress,
+    Labels,
+    Model,
+    NamespacedPort,
+    NodePortNumber,
+    PortKey,
+    PortNumber,
+    Seconds,
+)
 from .tls import TlsSource
 
 ControllerKind = Literal["nginx", "traefik", "ingress-nginx", "haproxy", "envoy-gateway", "kgateway"]
@@ -140,26 +153,36 @@ class NodePorts(Model):
         return self
 
 
+_CLASS = r"^([a-z0-9]([-a-z0-9.]*[a-z0-9])?/)?[A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?$"
+
+
 class LoadBalancer(Model):
     """What the provider of load balancers is told."""
 
     class_: Annotated[
-        str | None, Field(alias="class", description="Class of the provider that is to serve it (loadBalancerClass).")
+        str | None,
+        Field(
+            alias="class", pattern=_CLASS, description="Class of the provider that is to serve it (loadBalancerClass)."
+        ),
     ] = None
-    ip: Annotated[str | None, Field(description="Address that is asked for.")] = None
+    ip: Annotated[IpAddress | None, Field(description="Address that is asked for.")] = None
     source_ranges: Annotated[list[Cidr], Field(description="Networks in CIDR form that may connect; empty: all.")] = []
 
 
 class Expose(Model):
     """One way in."""
 
-    type: Annotated[ExposeType, Field(description="How the traffic gets in.")] = "NodePort"
+    type: Annotated[
+        ExposeType, Field(description="How the traffic gets in; HostPort: by ports of the nodes that have a Pod.")
+    ] = "NodePort"
     name: Annotated[DnsLabel | None, Field(description="Name of the Service; default: the controller's.")] = None
     labels: Annotated[Labels, Field(description="Labels of the Service.")] = {}
     annotations: Annotated[
         Labels, Field(description="Annotations of the Service, for its provider of load balancers for instance.")
     ] = {}
-    ports: Annotated[Ports, Field(description="Ports that clients connect to; null leaves one out.")] = Ports()
+    ports: Annotated[
+        Ports, Field(description="Ports that clients connect to (not with NodePort); null leaves one out.")
+    ] = Ports()
     node_ports: Annotated[
         NodePorts,
         Field(description="Fixed ports on the nodes; where absent, the cluster picks and ingresskit discovers them."),
@@ -174,17 +197,19 @@ class Expose(Model):
         LoadBalancer()
     )
     address: Annotated[
-        str | None, Field(description="Where smoke tests connect; found from the cluster when absent.")
+        Address | None, Field(description="Where smoke tests connect; found from the cluster when absent.")
     ] = None
 
     @model_validator(mode="after")
     def _fits_type(self) -> Self:
-        if self.type in ("HostPort", "ClusterIP") and (self.node_ports.http or self.node_ports.https):
+        if self.type in ("HostPort", "ClusterIP") and self.node_ports != NodePorts():
             raise ValueError(f"node_ports do not go with type {self.type}")
         if self.type in ("HostPort", "ClusterIP") and self.external_traffic_policy:
             raise ValueError(f"external_traffic_policy does not go with type {self.type}")
         if self.type != "LoadBalancer" and self.load_balancer != LoadBalancer():
-            raise ValueError(f"load_balancer goes with type LoadBalancer, not {self.type}")
+            raise ValueError(
+                f"load_balancer goes with type LoadBalancer, not {self.type}; the option allow limits clients anywhere"
+            )
         return self
 
 

@@ -70,7 +70,16 @@ def part_name(kind: str, *names: str) -> str:
 
 def for_routes(controller: Controller) -> Controller:
     """What of a controller matters to what is behind or in front of it: which one it is, and how it is reached."""
-    looked_at = ("kind", "compat", "accept_retired", "namespace", "class_name", "custom_resources", "expose")
+    looked_at = (
+        "kind",
+        "compat",
+        "accept_retired",
+        "namespace",
+        "class_name",
+        "custom_resources",
+        "expose",
+        "workload",
+    )
     return Controller(**{name: getattr(controller, name) for name in looked_at})
 
 

@@ -47,6 +47,7 @@ def load(parameters: Mapping[str, Any]) -> Subject:
     """The Services as a part of their stack. Raises InventoryError."""
     params = read(ServiceParams, parameters)
     _one_name(params)
+    _has_pods(params)
     changes = {"expose": params.expose, "namespace": params.namespace or params.controller.namespace}
     controller = for_routes(params.controller).model_copy(update=changes)
     subject = whole(params.stack_with(ingress_controller=controller))
@@ -63,6 +64,14 @@ def _one_name(params: ServiceParams) -> None:
     expose = params.expose
     if isinstance(expose, Expose) and params.name and expose.name not in (None, params.name):
         raise InventoryError([Problem("expose.name", f"is {expose.name!r}, and name is {params.name!r}: keep one")])
+
+
+def _has_pods(params: ServiceParams) -> None:
+    """Host ports are the Pods' own: only the controller's task can give them some."""
+    exposes = params.expose if isinstance(params.expose, list) else [params.expose]
+    if params.selector is not None and any(expose.type == "HostPort" for expose in exposes):
+        why = "HostPort stands in the Pods, and those of selector are not ours: use another type, or leave selector out"
+        raise InventoryError([Problem("expose.type", why)])
 
 
 def _render(params: ServiceParams, subject: Subject, _: Facts) -> list[Object]:

@@ -1,20 +1,23 @@
-"""Ways in that cannot stand beside each other."""
+"""Ways in that cannot stand beside each other, or let less in than one would think."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 
 from ..controllers import IngressController
-from ..model.controller import Expose
+from ..controllers.workload import replicas
+from ..model.controller import Controller, Expose
 from ..model.stack import Stack
 from .finding import Finding, error, warning
 
 
 def check_exposure(stack: Stack, dialect: IngressController) -> Iterator[Finding]:
-    """Service names and ports taken twice; no port at all; node ports without their port or outside the usual range."""
+    """Service names and ports taken twice; no port at all; node ports without their port or outside the usual range;
+    ways in that not every node has."""
     controller = stack.controller
     names: dict[str, str] = {}
     taken: dict[int, str] = {}
+    on_hosts = ""
     for index, expose in enumerate(controller.exposes):
         at = "ingress_controller.expose" + (f"[{index}]" if isinstance(controller.expose, list) else "")
         name = expose.name or dialect.default_namespace
@@ -25,6 +28,25 @@ def check_exposure(stack: Stack, dialect: IngressController) -> Iterator[Finding
             yield error(f"{at}.name", f"{name} is no name for a Service: it begins with a letter")
         yield from _ports(at, expose)
         yield from _node_ports(at, expose, taken)
+        yield from _reach(at, expose, controller)
+        if expose.type == "HostPort" and on_hosts:
+            yield error(f"{at}.type", f"{on_hosts} has the nodes' ports already: HostPort can stand here once")
+        on_hosts = on_hosts or (at if expose.type == "HostPort" else "")
+
+
+def _reach(at: str, expose: Expose, controller: Controller) -> Iterator[Finding]:
+    """Pods of a Deployment are on some of the nodes only."""
+    if controller.workload == "DaemonSet":
+        return
+    if expose.type == "NodePort" and expose.external_traffic_policy == "Local":
+        why = "only nodes that run a Pod of the controller answer, the others drop what comes in at their node ports"
+        yield warning(f"{at}.external_traffic_policy", f"{why}: workload: DaemonSet runs one on every node")
+    if expose.type == "HostPort":
+        most = controller.autoscaling.max if controller.autoscaling else replicas(controller)
+        why = (
+            f"a node's port goes to one Pod: {most} replicas need as many nodes, and a rollout takes one away at a time"
+        )
+        yield warning(f"{at}.type", f"{why}; workload: DaemonSet runs one on every node")
 
 
 def _ports(at: str, expose: Expose) -> Iterator[Finding]:

@@ -29,10 +29,6 @@ def _controller_keys(controller: Controller) -> Iterator[str]:
     yield from (f"{at}.{key}" for key in keys if getattr(controller, key) != getattr(unset, key))
     if controller.metrics.service_monitor:
         yield f"{at}.metrics.service_monitor"
-    for index, expose in enumerate(controller.exposes):
-        if expose.type == "HostPort":
-            where = f"[{index}]" if isinstance(controller.expose, list) else ""
-            yield f"{at}.expose{where}.type"
     backend = controller.default_backend
     if backend is not None and backend.service is not None and controller.kind == "nginx":
         yield f"{at}.default_backend.service"
