@@ -26,6 +26,7 @@ API_VERSIONS = {
     "VirtualServer": "k8s.nginx.org/v1",
     "VirtualServerRoute": "k8s.nginx.org/v1",
     "TransportServer": "k8s.nginx.org/v1",
+    "GlobalConfiguration": "k8s.nginx.org/v1",
 }
 
 # https://kubernetes.io/docs/concepts/security/pod-security-standards/#restricted

@@ -27,6 +27,7 @@ LAYERS: dict[str, dict[str, dict[str, Any]]] = {
         "traefik": {"config": {"log.level": "DEBUG", "accesslog": True}, "extra_args": ["--api.insecure=false"]},
     },
     "edge": {"nginx": {"version": "v5.6.0"}, "traefik": {"version": "3.8.0"}},
+    "streams": {"nginx": {"custom_resources": True, "crds": {"source": "none"}}},
 }
 # kinds that are more than a name
 MODES = {
@@ -112,6 +113,8 @@ CASES = [
     *_cases(
         "middlewares", "secret cafe/cafe-tls", "service vault/vault:443", kinds=("traefik",)
     ),
+    *_cases("streams", kinds=("traefik", *READERS)),
+    *_cases("streams", "service db/postgres:5432", kinds=("nginx",)),
     *_cases("annotated", "secret cafe/cafe-tls", "secret cafe/their-users", "service cafe/old:80", kinds=READERS),
 ]  # fmt: skip
 

@@ -156,7 +156,7 @@ def _workload(obj: Object, pod: Object) -> Iterator[str]:
         yield "its selector does not select its own Pods"
     volumes = {volume["name"] for volume in pod.get("volumes", ())}
     for container in [*pod.get("initContainers", ()), *pod["containers"]]:
-        ports = {port["name"]: port["containerPort"] for port in container.get("ports", ())}
+        ports = {port["name"]: (port["containerPort"], port["protocol"]) for port in container.get("ports", ())}
         if len(ports) != len(container.get("ports", ())) or len(set(ports.values())) != len(ports):
             yield f"container {container['name']} has a port twice"
         yield from (f"{name!r} is no port name" for name in ports if not PORT_NAME.fullmatch(name))
@@ -174,6 +174,7 @@ FLAGS = {
     "-ingress-class": "IngressClass",
     "-external-service": "Service",
     "-default-server-tls-secret": "Secret",
+    "-global-configuration": "GlobalConfiguration",
     "--providers.kubernetesingress.ingressclass": "IngressClass",
     "--providers.kubernetesingressnginx.ingressclass": "IngressClass",
     "--providers.kubernetesingressnginx.defaultbackendservice": "Service",
@@ -183,6 +184,8 @@ FLAGS = {
     "--default-backend-service": "Service",
     "--default-ssl-certificate": "Secret",
     "--publish-service": "Service",
+    "--tcp-services-configmap": "ConfigMap",
+    "--udp-services-configmap": "ConfigMap",
     "--providers.kubernetesingress.ingressendpoint.publishedservice": "Service",
 }
 INGRESS_NGINX = "nginx.ingress.kubernetes.io/"
@@ -231,7 +234,8 @@ class _Stack:
             if isinstance(port["targetPort"], str) and port["targetPort"] not in offered:
                 yield f"targetPort {port['targetPort']} is not a port of the Pods"
         for key in ("name", "port", "nodePort"):
-            values = [port[key] for port in obj["spec"]["ports"] if key in port]
+            apart = () if key == "name" else ("protocol",)
+            values = [tuple(map(port.get, (key, *apart))) for port in obj["spec"]["ports"] if key in port]
             if len(set(values)) < len(values):
                 yield f"has a {key} twice"
 
@@ -372,9 +376,8 @@ class _Stack:
 
     def _networkpolicy(self, obj: Object) -> Iterator[str]:
         chosen = self._selected(obj["metadata"]["namespace"], obj["spec"]["podSelector"]["matchLabels"])
-        served = {
-            port["containerPort"] for each in chosen for box in pod_of(each)["containers"] for port in box["ports"]
-        }
-        let_in = {port["port"] for rule in obj["spec"].get("ingress", ()) for port in rule["ports"]}
+        boxes = [box for each in chosen for box in pod_of(each)["containers"]]
+        served = {(port["containerPort"], port["protocol"]) for box in boxes for port in box["ports"]}
+        let_in = {(port["port"], port["protocol"]) for rule in obj["spec"].get("ingress", ()) for port in rule["ports"]}
         if served != let_in:
             yield f"lets in to {sorted(let_in)}, served are {sorted(served)}"

@@ -299,8 +299,6 @@ def test_offence_and_neighbour(name, kind):
 UNSUPPORTED = {
     "ingress_controller.error_pages": "ingress_controller: {error_pages: {503: x}}",
     "ingress_controller.watch_namespaces": "ingress_controller: {watch_namespaces: [a]}",
-    "ingress_controller.tcp_services": "ingress_controller: {tcp_services: {'5432': 'a/b:5432'}}",
-    "ingress_controller.udp_services": "ingress_controller: {udp_services: {'53': 'a/b:53'}}",
     "ingress_controller.metrics.service_monitor": "ingress_controller: {metrics: {service_monitor: true}}",
     'ingress_apps.a.hosts."*".tls': "ingress_apps: {a: {hosts: {'*': {tls: {secret: s}, paths: {/: x:80}}}}}",
 }

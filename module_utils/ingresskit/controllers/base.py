@@ -32,6 +32,7 @@ class IngressController(ABC):
     oldest: ClassVar[tuple[int, int]]  # major and minor of the first version that knows the flags we set
     http_port: ClassVar[int]  # of the container
     https_port: ClassVar[int]
+    own_ports: ClassVar[frozenset[int]]  # that its container listens on by itself, those two among them
     redirect_codes: ClassVar[tuple[int, ...]]  # the first is what it answers unless told otherwise
     options: ClassVar[frozenset[str]]  # those of the contract that it can do
     # type (None: any) of a Secret with passwords, and the keys it may have them under

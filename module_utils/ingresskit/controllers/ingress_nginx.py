@@ -24,7 +24,7 @@ from .base import IngressController, wants_redirect
 from .ingress_nginx_dialect import OPTIONS, Reader, response_headers, treatment
 from .ingress_nginx_limits import site_refusals, value_refusals
 from .ingresses import PAGE_BACKEND, Treatment
-from .ports import Port, entry_ports
+from .ports import Port, entry_ports, stream_port
 from .workload import PodSpec, role_bindings, rule, surroundings, workload
 
 CONFIG = "ingress-nginx-controller"
@@ -55,6 +55,9 @@ class IngressNginx(IngressController):
     oldest = (1, 12)  # strict-validate-path-type, annotations-risk-level, temporal-redirect-code
     http_port = 80
     https_port = 443
+    # the rest are 442 for passthrough, 8181 for its default backend, 10245 to 10247 for itself: its "Command line
+    # arguments", and internal/nginx/main.go
+    own_ports = frozenset({80, 443, 442, 8181, 10245, 10246, 10247, STATUS_PORT})
     redirect_codes = (308, 301, 302, 307)
     options = OPTIONS
     password_secret = (None, ("auth",))
@@ -80,10 +83,19 @@ class IngressNginx(IngressController):
             *surroundings(stack, spec, labels),
             *role_bindings(stack, spec, labels, CLUSTER_RULES, own_rules),
             manifest("ConfigMap", CONFIG, spec.namespace, labels=labels, data=self.config(stack, values)),
+            *self._streams(stack, spec.namespace, labels),
             *([manifest("ConfigMap", HEADERS, spec.namespace, labels=labels, data=headers)] if headers else []),
             self.ingress_class(stack),
             workload(stack, spec, labels),
         ]
+
+    def _streams(self, stack: Stack, namespace: str, labels: dict[str, str]) -> Iterator[Object]:
+        """A ConfigMap for each protocol: the port that nginx listens on, and the Service behind it."""
+        for protocol in ("TCP", "UDP"):
+            streams = [stream for stream in stack.controller.streams if stream.protocol == protocol]
+            if streams:
+                data = {str(stream_port(self, stream.port)): stream.backend for stream in streams}
+                yield manifest("ConfigMap", f"{protocol.lower()}-services", namespace, labels=labels, data=data)
 
     def _marked(self, stack: Stack, facts: Facts) -> Iterator[Object]:
         """The Ingresses of apps that set request headers."""
@@ -177,6 +189,8 @@ class IngressNginx(IngressController):
             flags.append(f"--default-backend-service={default_service(controller, '$(POD_NAMESPACE)')}")
         if any(options.ssl_passthrough for options in _in_force(stack)):
             flags.append("--enable-ssl-passthrough=true")
+        for protocol in dict.fromkeys(stream.protocol.lower() for stream in controller.streams):
+            flags.append(f"--{protocol}-services-configmap=$(POD_NAMESPACE)/{protocol}-services")
         return flags
 
     def _election(self, stack: Stack) -> str:

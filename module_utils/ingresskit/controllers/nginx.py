@@ -15,7 +15,7 @@ from ..model.controller import Controller
 from ..model.routes import Entry, Site, slug
 from ..model.stack import Stack
 from ..model.tls import TlsSource
-from . import nginx_resources
+from . import nginx_resources, nginx_streams
 from .base import IngressController
 from .ingresses import Treatment, once
 from .nginx_refusals import nginx_refusals
@@ -58,6 +58,7 @@ class Nginx(IngressController):
     oldest = (5, 5)  # -allow-empty-ingress-host, -enable-config-safety
     http_port = 80
     https_port = 443
+    own_ports = frozenset({80, 443, 8080, 8081, 9113})  # 8080: nginx's status page, for itself
     redirect_codes = (301, 302, 307, 308)
     options = frozenset(
         {
@@ -88,14 +89,18 @@ class Nginx(IngressController):
             config.setdefault("http2", "true")  # without it F5 takes no notice of nginx.org/grpc-services
         return [
             *surroundings(stack, spec, labels),
-            *role_bindings(stack, spec, labels, self._cluster_rules(controller), OWN_RULES),
+            *role_bindings(stack, spec, labels, self._cluster_rules(controller), self._own_rules(controller)),
             manifest("ConfigMap", CONFIG, spec.namespace, labels=labels, **present(data=config)),
+            *nginx_streams.objects(self, stack),
             self.ingress_class(stack),
             workload(stack, spec, labels),
         ]
 
     def _cluster_rules(self, controller: Controller) -> list[Object]:
         return [*CLUSTER_RULES, *(nginx_resources.RULES if controller.custom_resources else [])]
+
+    def _own_rules(self, controller: Controller) -> list[Object]:
+        return [*OWN_RULES, *(nginx_resources.OWN_RULES if controller.custom_resources else [])]
 
     def _pod(self, stack: Stack) -> PodSpec:
         controller = stack.controller
@@ -155,7 +160,7 @@ class Nginx(IngressController):
             flags.append("-allow-empty-ingress-host")
         if controller.custom_resources and nginx_resources.any_passthrough(stack):
             flags.append("-enable-tls-passthrough")
-        return flags
+        return flags + nginx_streams.flags(stack)
 
     def by_ingress(self, site: Site, stack: Stack) -> bool:
         return not nginx_resources.is_routed(site, stack)
@@ -189,6 +194,7 @@ class Nginx(IngressController):
 
     def refusals(self, stack: Stack) -> Iterator[tuple[str, str]]:
         yield from resource_refusals(stack)
+        yield from nginx_streams.refusals(stack, self.title)
         yield from nginx_refusals(self, stack)
         hostless = [name for name, app in stack.apps.items() if app.answers_every_host]
         for name in hostless[1:]:

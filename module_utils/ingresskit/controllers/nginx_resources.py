@@ -33,9 +33,10 @@ OPTIONS = frozenset({"allow", "cors", "redirect", "canary", "ssl_passthrough"}) 
 WHOLE_HOST = ("redirect", "canary")  # those that make the host a VirtualServer
 KINDS = ("policies", "transportservers", "virtualserverroutes", "virtualservers")
 RULES = [
-    rule("k8s.nginx.org", " ".join((*KINDS, "globalconfigurations")), "get list watch"),
+    rule("k8s.nginx.org", " ".join(KINDS), "get list watch"),
     rule("k8s.nginx.org", " ".join(f"{kind}/status" for kind in KINDS), "update"),
 ]
+OWN_RULES = [rule("k8s.nginx.org", "globalconfigurations", "get list watch")]  # the one beside the controller
 DEFINITIONS = (*(f"{kind}.k8s.nginx.org" for kind in KINDS), "globalconfigurations.k8s.nginx.org")
 ANNOTATION = "nginx.org/policies"
 SOCKET_PATH = 107

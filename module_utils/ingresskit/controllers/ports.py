@@ -30,9 +30,12 @@ class Port:
         return present(name=self.name, containerPort=self.number, hostPort=self.host, protocol=self.protocol)
 
 
-def stream_port(port: int) -> int:
-    """The container's port for a stream: its own, above the privileged ones where it is one of them."""
-    return port if port >= 1024 else 10000 + port
+def stream_port(dialect: IngressController, port: int) -> int:
+    """The container's port for a stream: its own unless that is privileged or the controller uses it itself, then
+    10000 (20000, …) above."""
+    while port < 1024 or port in dialect.own_ports:
+        port += 10000
+    return port
 
 
 def host_way(controller: Controller) -> Expose | None:
@@ -53,7 +56,7 @@ def entry_ports(dialect: IngressController, controller: Controller) -> list[Port
         Port("http", dialect.http_port, host=http),
         Port("https", dialect.https_port, host=https),
         *(
-            Port(stream.name, stream_port(stream.port), stream.protocol, stream.port if way else None)
+            Port(stream.name, stream_port(dialect, stream.port), stream.protocol, stream.port if way else None)
             for stream in controller.streams
         ),
     ]

@@ -17,10 +17,11 @@ from ..model.controller import Controller
 from ..model.options import Options
 from ..model.routes import NO_OPTIONS, Entry, Site
 from ..model.stack import Stack
-from . import traefik_crd, traefik_refusals
+from . import traefik_crd, traefik_refusals, traefik_streams
 from .base import IngressController
 from .ingresses import Treatment, rest_of
 from .ports import Port, entry_ports
+from .streams import unnumbered
 from .traefik_dynamic import FOLDER, HASH, NAME, Dynamic, joined
 from .traefik_middlewares import REDIRECTS, to_https
 from .traefik_routes import LAST, ROUTER, Route, exact_first
@@ -44,6 +45,7 @@ class Traefik(IngressController):
     oldest = (3, 5)  # strictprefixmatching
     http_port = 8000  # no privileged port, no capability
     https_port = 8443
+    own_ports = frozenset({8000, 8443, 8080, 9100})
     redirect_codes: ClassVar[tuple[int, ...]] = tuple(REDIRECTS)
     options = frozenset(Options.model_fields)
     password_secret: ClassVar[tuple[str | None, tuple[str, ...]]] = (None, ("htpasswd", "auth", "users"))
@@ -123,12 +125,15 @@ class Traefik(IngressController):
         grace = f"{controller.termination.grace - controller.termination.drain}s"
         flags = ["--global.checknewversion=false", "--global.sendanonymoususage=false", "--ping=true"]
         flags.append("--entrypoints.traefik.address=:8080")
-        for name, port in (("web", self.http_port), ("websecure", self.https_port)):
+        web = (("web", f":{self.http_port}"), ("websecure", f":{self.https_port}"))
+        for name, address in (*web, *traefik_streams.entry_points(self, stack)):
             lifecycle = f"--entrypoints.{name}.transport.lifecycle"
-            flags.append(f"--entrypoints.{name}.address=:{port}")
-            flags.append(f"--entrypoints.{name}.asdefault=true")  # else every route is served on the metrics port too
-            flags.append(f"{lifecycle}.requestacceptgracetimeout={drain}")
-            flags.append(f"{lifecycle}.gracetimeout={grace}")
+            flags.append(f"--entrypoints.{name}.address={address}")
+            if (name, address) in web:  # else every route is served on the metrics port and those of streams too
+                flags.append(f"--entrypoints.{name}.asdefault=true")
+            if not address.endswith("/udp"):  # nothing is begun there that could be finished
+                flags.append(f"{lifecycle}.requestacceptgracetimeout={drain}")
+                flags.append(f"{lifecycle}.gracetimeout={grace}")
         flags += [
             "--entrypoints.websecure.http.tls=true",
             *self.provider_args(stack),
@@ -175,15 +180,17 @@ class Traefik(IngressController):
         return True  # with a certificate it makes itself, where no default one is given
 
     def refusals(self, stack: Stack) -> Iterator[tuple[str, str]]:
+        yield from unnumbered(stack, self.title)
         yield from traefik_refusals.refusals(stack)
 
 
 def usual(stack: Stack) -> Dynamic:
-    """The redirects to HTTPS and the default certificate."""
-    if stack.controller.default_tls is None:
-        return Dynamic(to_https())
-    files = {"certFile": f"{FOLDER}/tls.crt", "keyFile": f"{FOLDER}/tls.key"}
-    return Dynamic(to_https(), rest={"tls": {"stores": {"default": {"defaultCertificate": files}}}})
+    """The redirects to HTTPS, the streams and the default certificate."""
+    rest = traefik_streams.dynamic(stack)
+    if stack.controller.default_tls is not None:
+        files = {"certFile": f"{FOLDER}/tls.crt", "keyFile": f"{FOLDER}/tls.key"}
+        rest["tls"] = {"stores": {"default": {"defaultCertificate": files}}}
+    return Dynamic(to_https(), rest=rest)
 
 
 def _scalar(value: object) -> str:

@@ -24,6 +24,7 @@ from .ingress_nginx import IngressNginx, class_controller, default_service
 from .ingress_nginx_dialect import HSTS, OPTIONS, Reader, by_regex, pattern, response_headers, treatment
 from .ingress_nginx_limits import site_refusals, value_refusals
 from .ingresses import Treatment, app_routes
+from .streams import unnumbered
 from .traefik import Traefik, usual
 from .traefik_dynamic import Dynamic
 from .workload import rule
@@ -90,6 +91,7 @@ class TraefikCompat(Traefik):
         return None
 
     def refusals(self, stack: Stack) -> Iterator[tuple[str, str]]:
+        yield from unnumbered(stack, self.title)
         yield from value_refusals(stack, READER)
         yield from site_refusals(stack)
         for at, options in option_levels(stack):

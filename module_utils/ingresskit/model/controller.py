@@ -226,6 +226,30 @@ class Stream:
         """Of its port in Pods and Services: ``tcp-5432``."""
         return f"{self.protocol.lower()}-{self.port}"
 
+    @property
+    def at(self) -> str:
+        """The inventory path of its key."""
+        return f'ingress_controller.{self.protocol.lower()}_services."{self.port}"'
+
+    @property
+    def place(self) -> str:
+        """ "namespace/name" of the Service behind it."""
+        return self.backend.rpartition(":")[0]
+
+    @property
+    def namespace(self) -> str:
+        return self.backend.partition("/")[0]
+
+    @property
+    def service(self) -> str:
+        return self.place.partition("/")[2]
+
+    @property
+    def service_port(self) -> int | str:
+        """The Service's port, by its number or its name."""
+        port = self.backend.rpartition(":")[2]
+        return int(port) if port.isdigit() else port
+
 
 Exposes = Annotated[
     Annotated[Expose, Tag("<one>")] | Annotated[list[Expose], Tag("<list>"), Field(min_length=1)],

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from ..manifests import workload_labels
+from ..manifests import workload_labels, workload_service
 from .stack import Stack
 
 
@@ -23,6 +23,20 @@ def extra_services(stack: Stack) -> Iterator[tuple[str, dict[str, Any]]]:
 def external_names(stack: Stack) -> set[str]:
     """ "namespace/name" of the extra Services of type ExternalName."""
     return {place for place, spec in extra_services(stack) if spec.get("type") == "ExternalName"}
+
+
+def ports_of(stack: Stack, place: str) -> list[dict[str, Any]] | None:
+    """The ports of a Service ("namespace/name") that the inventory brings; None where it brings none of that name."""
+    for there, spec in extra_services(stack):
+        if there == place:
+            ports = spec.get("ports")
+            return [port for port in ports if isinstance(port, dict)] if isinstance(ports, list) else []
+    for name, app in stack.apps.items():
+        namespace = stack.namespace_of(name)
+        for workload in app.workloads:
+            if place == f"{namespace}/{workload}-svc":
+                return list(workload_service(name, namespace, workload)["spec"]["ports"])
+    return None
 
 
 def echo_services(stack: Stack) -> dict[str, str]:

@@ -22,6 +22,7 @@ from .finding import Finding
 from .objects import check_objects, extra_places
 from .passwords import check_passwords
 from .routes import check_routes
+from .streams import check_streams
 from .unsupported import check_supported
 
 __all__ = ["Finding", "check", "raise_findings"]
@@ -36,6 +37,7 @@ def check(stack: Stack, dialect: IngressController, facts: Facts) -> list[Findin
         *check_annotations(stack, dialect),
         *check_backends(stack, dialect),
         *check_exposure(stack, dialect),
+        *check_streams(stack, dialect),
         *check_effect(stack),
         *check_objects(stack),
         *check_passwords(stack, dialect, facts),

@@ -25,7 +25,7 @@ def check_supported(stack: Stack, dialect: IngressController) -> Iterator[Findin
 def _controller_keys(controller: Controller) -> Iterator[str]:
     at = "ingress_controller"
     unset = Controller()
-    keys = ("error_pages", "watch_namespaces", "tcp_services", "udp_services")
+    keys = ("error_pages", "watch_namespaces")
     yield from (f"{at}.{key}" for key in keys if getattr(controller, key) != getattr(unset, key))
     if controller.metrics.service_monitor:
         yield f"{at}.metrics.service_monitor"
