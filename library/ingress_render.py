@@ -8,7 +8,9 @@ module: ingress_render
 short_description: Render a stack to YAML files, without a cluster
 version_added: 0.1.0
 description:
-  - Writes the objects that M(ingress_stack) would apply, one file for each, byte-identical from run to run.
+  - Writes the objects that M(ingress_stack) would apply, byte-identical from run to run.
+  - A folder C(stack) holds what the controller consists of, a folder C(apps) the rest, one file for each object, and
+    a C(kustomization.yaml). V(ingress_git) has other layouts.
   - No file holds a private key. A certificate whose key would stand there is refused; use C(secret) or C(issuer).
   - Files that an earlier render left and that are no longer part of the stack are deleted; other files stay.
 options:
@@ -24,6 +26,10 @@ options:
     description: Folder that the files go to; it is made where it is missing.
     type: path
     required: true
+  layout:
+    description: A file for each object, or one file with all of them. What V(ingress_git) says, unless given.
+    type: str
+    choices: [files, stream]
 attributes:
   check_mode:
     support: full
@@ -58,7 +64,7 @@ files:
   returned: success
   type: list
   elements: str
-  sample: [cafe/ingress-cafe.yaml]
+  sample: [apps/cafe/ingress-cafe.yaml, apps/kustomization.yaml, kustomization.yaml]
 dest:
   description: The folder.
   returned: success
@@ -70,18 +76,19 @@ from typing import Any
 
 from ..module_utils.ingresskit.shell import INVENTORY_SPEC, Call, IngressModule, run
 
-SPEC: dict[str, Any] = {"argument_spec": {**INVENTORY_SPEC, "dest": {"type": "path", "required": True}}}
+OWN_SPEC = {"dest": {"type": "path", "required": True}, "layout": {"type": "str", "choices": ["files", "stream"]}}
+SPEC: dict[str, Any] = {"argument_spec": {**INVENTORY_SPEC, **OWN_SPEC}}
 
 
 def work(module: Call) -> dict[str, Any]:
-    from ..module_utils.ingresskit.converge import render_offline
-    from ..module_utils.ingresskit.render.yaml_files import present_files, to_files, write_files
+    from ..module_utils.ingresskit.render.yaml_files import present_files, write_files
+    from ..module_utils.ingresskit.rendering import render_for_git
 
     folder = Path(module.params["dest"])
-    prepared, objects = render_offline(module.inventory, module.base_dir)
+    prepared, files = render_for_git(module.inventory, module.base_dir, module.params["layout"])
     for finding in prepared.findings:
         module.warn(f"{finding.path}: {finding.message}")
-    files, before = to_files(objects), present_files(folder)
+    before = present_files(folder)
     if not module.check_mode:
         write_files(folder, files, before)
     result = {"changed": files != before, "files": sorted(files), "dest": str(folder)}

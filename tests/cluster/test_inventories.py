@@ -135,17 +135,17 @@ def test_render_needs_no_cluster(project):
     project.write({"ingress_stack_name": "files", "ingress_apps": {"cafe": cafe, "bakery": bakery}})
     assert project.play("playbooks/render.yml").passed().changed
     first = rendered(project)
-    assert Path("cafe/ingress-cafe.yaml") in first
+    assert Path("apps/cafe/ingress-cafe.yaml") in first
     assert not [name for name, text in first.items() if KEY_TEXT.search(text.decode())]
     assert not project.play("playbooks/render.yml").passed().changed
     assert rendered(project) == first
 
-    theirs = project.folder / "rendered" / "kind" / "files" / "bakery" / "kustomization.yaml"
+    theirs = project.folder / "rendered" / "kind" / "files" / "apps" / "bakery" / "kustomization.yaml"
     theirs.write_text("resources: []\n")
     project.write({"ingress_stack_name": "files", "ingress_apps": {"cafe": cafe}})
     assert project.play("playbooks/render.yml").passed().changed
     assert [path.name for path in theirs.parent.iterdir()] == [theirs.name]
-    assert Path("cafe/ingress-cafe.yaml") in rendered(project)
+    assert Path("apps/cafe/ingress-cafe.yaml") in rendered(project)
 
 
 def rendered(project):

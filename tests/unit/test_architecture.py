@@ -95,6 +95,7 @@ def test_only_the_driver_uses_everything():
         "settings.py",
         "observe.py",
         "smoke.py",
+        "rendering.py",
         "rollback.py",
         "info.py",
         "importer.py",

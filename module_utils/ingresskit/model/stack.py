@@ -79,6 +79,18 @@ class Smoke(Model):
     ] = []
 
 
+class Git(Model):
+    """How ``playbooks/render.yml`` writes the manifests."""
+
+    layout: Annotated[
+        Literal["files", "stream"], Field(description="A file for each object, or one file with all of them.")
+    ] = "files"
+    tool: Annotated[
+        Literal["kubectl", "flux", "argocd"],
+        Field(description="What will apply them; argocd adds the order as sync waves."),
+    ] = "kubectl"
+
+
 class Stack(Model):
     """One Ingress stack as the inventory describes it; every key is a variable of the play."""
 
@@ -108,6 +120,8 @@ class Stack(Model):
         list[dict[str, Any]], Field(description="Manifests to apply, own and prune with the stack.")
     ] = []
     ingress_smoke: Annotated[Smoke, Field(description="How the routes are proven after an install.")] = Smoke()
+
+    ingress_git: Annotated[Git, Field(description="How the manifests for a Git repository are written.")] = Git()
 
     _places: Mapping[str, str] = PrivateAttr(default={})  # files of the apps that come from files
 

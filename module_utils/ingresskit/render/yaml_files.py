@@ -36,13 +36,23 @@ def to_files(objects: Iterable[Object]) -> dict[str, str]:
         name = _name(each, each["kind"])
         if name in files:  # a kind of the same name from another API group
             name = _name(each, f"{each['kind']}.{group_of(each)}")
-        files[name] = HEADER + to_text(each)
+        files[name] = with_header(to_text(each))
     return files
 
 
 def to_text(obj: Object) -> str:
     """One object as YAML, keys in the order of the object."""
     return yaml.dump(obj, Dumper=_Plain, sort_keys=False, allow_unicode=True, width=1000)
+
+
+def to_stream(objects: Iterable[Object]) -> str:
+    """Objects as the documents of one text, in the order given."""
+    return "---\n".join(map(to_text, objects))
+
+
+def with_header(text: str) -> str:
+    """The text of a file of ours, which a later render may change or delete."""
+    return HEADER + text
 
 
 def _name(obj: Object, kind: str) -> str:
@@ -53,7 +63,7 @@ def _name(obj: Object, kind: str) -> str:
 def present_files(folder: Path) -> dict[str, str]:
     """What an earlier render has left in ``folder``: only files that carry our header."""
     found = {}
-    for path in sorted(folder.glob("*/*.yaml")):
+    for path in sorted(folder.rglob("*.yaml")):
         text = path.read_text(encoding="utf-8", errors="replace")
         if text.startswith(HEADER):
             found[path.relative_to(folder).as_posix()] = text
