@@ -81,6 +81,7 @@ SPEC: dict[str, Any] = {"argument_spec": {**INVENTORY_SPEC, **OWN_SPEC}}
 
 
 def work(module: Call) -> dict[str, Any]:
+    from ..module_utils.ingresskit.render.tree import PLACES
     from ..module_utils.ingresskit.render.yaml_files import present_files, write_files
     from ..module_utils.ingresskit.rendering import render_for_git
 
@@ -88,7 +89,7 @@ def work(module: Call) -> dict[str, Any]:
     prepared, files = render_for_git(module.inventory, module.base_dir, module.params["layout"])
     for finding in prepared.findings:
         module.warn(f"{finding.path}: {finding.message}")
-    before = present_files(folder)
+    before = present_files(folder, PLACES)
     if not module.check_mode:
         write_files(folder, files, before)
     result = {"changed": files != before, "files": sorted(files), "dest": str(folder)}

@@ -294,7 +294,7 @@ def test_a_file_moved_out_of_group_vars_renders_to_the_same_bytes(play, tmp_path
     code, output = play("render.yml", **{"group_vars/all/apps.yml": APPS})
     assert code == 0, output
     before = content(tmp_path / "rendered")
-    assert Path("kind/files/cafe/ingress-cafe.yaml") in before
+    assert Path("kind/files/apps/cafe/ingress-cafe.yaml") in before
 
     moved.unlink()
     code, output = play(

@@ -192,7 +192,8 @@ def test_an_installed_collection_runs_its_modules_here_too(tmp_path):
     task = {"ingresskit.ingresskit.ingress_render": {"inventory": CAFE, "dest": "out"}}
     role = {"import_role": {"name": "ingresskit.ingresskit.ingress", "tasks_from": "render"}}
     tasks = [task, role | {"vars": CAFE}]
-    output, (direct, *_, by_role) = play(tmp_path, tasks, "-vvv", config=tmp_path / "ansible.cfg")
-    assert (tmp_path / "out/cafe/ingress-cafe.yaml").is_file()
+    output, results = play(tmp_path, tasks, "-vvv", config=tmp_path / "ansible.cfg")
+    direct, by_role = (each for each in results if "files" in each)
+    assert (tmp_path / "out/apps/cafe/ingress-cafe.yaml").is_file()
     assert direct["files"] and direct["files"] == by_role["files"]
     assert "EXEC /bin/sh" not in output

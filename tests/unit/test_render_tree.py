@@ -9,7 +9,8 @@ import pytest
 import yaml
 
 from module_utils.ingresskit.converge import render_offline
-from module_utils.ingresskit.render.tree import WAVE
+from module_utils.ingresskit.render.tree import PLACES, WAVE
+from module_utils.ingresskit.render.yaml_files import present_files, with_header
 from module_utils.ingresskit.rendering import render_for_git
 
 ROOT = Path(__file__).parents[2]
@@ -91,6 +92,15 @@ def test_the_users_own_wave_stays():
     }
     _, files = render_for_git({**BASE, "ingress_extra_objects": [extra], "ingress_git": {"tool": "argocd"}}, ROOT)
     assert f"{WAVE}: '-5'" in files["apps/b/configmap-a.yaml"]
+
+
+def test_only_what_a_render_of_this_stack_may_have_left_is_its_own(tmp_path):
+    places = ["kustomization.yaml", "manifests.yaml", "stack/kustomization.yaml", "apps/cafe/service-a.yaml"]
+    others = ["one/edge/apps/cafe/service-a.yaml", "apps/cafe/deep/a.yaml", "cafe/service-a.yaml", "notes.yaml"]
+    for name in (*places, *others):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_text(with_header("a: 1\n"))
+    assert set(present_files(tmp_path, PLACES)) == set(places)
 
 
 @pytest.fixture

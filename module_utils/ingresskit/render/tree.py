@@ -15,6 +15,13 @@ STREAM = "manifests.yaml"
 # https://argo-cd.readthedocs.io/en/stable/user-guide/sync-waves/
 WAVE = "argocd.argoproj.io/sync-wave"
 
+# where a render of this stack may have left files: nowhere deeper, there are other stacks' perhaps
+PLACES = (
+    KUSTOMIZATION,
+    STREAM,
+    *(f"{half}/{name}" for half in ("stack", "apps") for name in (KUSTOMIZATION, "*/*.yaml")),
+)
+
 Order = Callable[[Object], int]
 
 

@@ -60,10 +60,11 @@ def _name(obj: Object, kind: str) -> str:
     return f"{metadata.get('namespace', 'cluster')}/{kind.lower()}-{metadata['name'].replace(':', '-')}.yaml"
 
 
-def present_files(folder: Path) -> dict[str, str]:
-    """What an earlier render has left in ``folder``: only files that carry our header."""
+def present_files(folder: Path, patterns: Iterable[str] = ("*/*.yaml",)) -> dict[str, str]:
+    """What an earlier render has left in ``folder``: only files that carry our header, where ``to_files`` or
+    ``patterns`` would have put them, and none of another stack's below."""
     found = {}
-    for path in sorted(folder.rglob("*.yaml")):
+    for path in sorted(path for pattern in patterns for path in folder.glob(pattern)):
         text = path.read_text(encoding="utf-8", errors="replace")
         if text.startswith(HEADER):
             found[path.relative_to(folder).as_posix()] = text
