@@ -25,6 +25,7 @@ from .model.stack import Stack
 from .observe import (
     AUTHORITY,
     certificate_facts,
+    default_classes,
     existing_secrets,
     inventory_problems,
     local_facts,
@@ -36,6 +37,7 @@ from .oracle import identity, probes
 from .parts.subject import Subject, whole
 from .preflight import Finding
 from .render.default_backend import page_of
+from .render.naming import naming_key
 from .render.secrets import without_keys
 from .report.progress import Pace, held_up
 from .settings import Settings
@@ -120,6 +122,7 @@ def check(inventory: Mapping[str, Any], base_dir: Path, *, cluster: bool) -> lis
         api = connect_to(subject.stack)
         facts = existing_secrets(api, subject.certificates, subject.stack, facts)
         facts = served_kinds(api, subject.stack.controller, subject.dialect, facts)
+        facts = default_classes(api, subject.stack.controller, facts)
     return subject.check(facts)
 
 
@@ -297,12 +300,18 @@ class _Run:
 
         objects, facts, seen = self._render(record)
         changes = plan(objects, seen, record, force_conflicts=self.apply.force_conflicts, adopt=self.apply.adopt)
-        changes.raise_conflicts()
+        changes.raise_conflicts(self._key_of)
         if self.apply.verify == "dryrun":
             force, recreate = self.apply.force_conflicts, self.apply.recreate
             changes = verify(self.api, changes, record, force_conflicts=force, recreate=recreate)
         ahead = partial(save_authority, self.api, self.owner, facts)
         return Draft(record, objects, spare(self.api, changes), ahead=ahead), facts
+
+    def _key_of(self, ref: Ref) -> str:
+        """The inventory key that an object has its name from; single modules have other parameters."""
+        if self.owner.part:
+            return ""
+        return naming_key(self.stack, self.dialect, ref.kind, ref.namespace, ref.name)
 
     def _render(self, record: Release | None) -> tuple[list[Object], Facts, Snapshot]:
         from .engine.ownership import own
@@ -314,6 +323,7 @@ class _Run:
         rehearsal = self.settings.check and bool(self.owner.part)
         facts = replace(existing_secrets(self.api, uses, self.stack, self.prepared.facts), rehearsal=rehearsal)
         facts = served_kinds(self.api, self.stack.controller, self.dialect, facts)
+        facts = default_classes(self.api, self.stack.controller, facts)
         if facts != self.prepared.facts:  # the cluster has told more than was known when they were checked
             self.findings = self.subject.check(facts)
             preflight.raise_findings(self.findings)

@@ -53,6 +53,8 @@ class Facts:
     served: Mapping[str, bool] = field(
         default_factory=dict
     )  # "plural.group" of custom resources looked for: is it there
+    # names of the cluster's default IngressClasses and whose they are: a stack's name, or ""
+    default_classes: Mapping[str, str] = field(default_factory=dict)
     htpasswd: Mapping[tuple[str, str], str] = field(
         default_factory=dict, repr=False
     )  # (namespace, Secret) of ``basic_auth.secret``: its lines of user:hash, for a controller that cannot read it

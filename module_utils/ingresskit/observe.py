@@ -10,9 +10,12 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from .api.resources import Object, Ref
+from .api.failures import Forbidden
+from .api.resources import BUILTIN, Object, Ref
+from .controllers.base import DEFAULT_CLASS
 from .controllers.traefik_dynamic import NAME as DYNAMIC
 from .controllers.traefik_dynamic import references, with_former
+from .engine.ownership import STACK
 from .errors import ClusterError, ConflictError, Problem
 from .facts import ExistingSecret, Facts, KeyPair, KnownCertificate
 from .model.certificates import CertificateUse
@@ -85,6 +88,22 @@ def served_kinds(api: Api, controller: Controller, dialect: IngressController, f
         return facts
     served = {f"{each.plural}.{each.group}" for each in api.discover()}
     return replace(facts, served={name: name in served for name in dialect.definitions})
+
+
+def default_classes(api: Api, controller: Controller, facts: Facts) -> Facts:
+    """The facts with the cluster's default IngressClasses, where the inventory asks for its own to be one."""
+    if not controller.default_class:
+        return facts
+    try:
+        items = api.list_metadata(BUILTIN["networking.k8s.io/v1", "IngressClass"]).items
+    except Forbidden:  # told with the right to make one
+        return facts
+    default = [each["metadata"] for each in items if _is_default(each)]
+    return replace(facts, default_classes={each["name"]: (each.get("labels") or {}).get(STACK, "") for each in default})
+
+
+def _is_default(ingress_class: Object) -> bool:
+    return (ingress_class["metadata"].get("annotations") or {}).get(DEFAULT_CLASS) == "true"
 
 
 def certificate_facts(

@@ -127,7 +127,7 @@ class Site(Project):
     """A project whose stack, namespaces, class and node ports no other test uses."""
 
     name: str = ""
-    ports: tuple[int, int] = (0, 0)
+    ports: tuple[int, int] = (0, 0)  # the cluster picks
     settled: dict | None = None  # the inventory that the last run brought the cluster to
 
     def inventory(self, kind="nginx", apps=None, **variables):
@@ -138,7 +138,7 @@ class Site(Project):
             "class_name": f"{self.name}-{kind}",  # a class cannot change its controller
             "replicas": 1,
             "termination": {"drain": 0, "grace": 1},
-            "expose": {"node_ports": dict(zip(("http", "https"), self.ports, strict=True))},
+            "expose": {"node_ports": dict(zip(("http", "https"), self.ports, strict=True))} if any(self.ports) else {},
         }
         return {
             "ingress_cluster": {"context": CONTEXT, "state_namespace": self.namespace("state")},
@@ -175,6 +175,11 @@ class Site(Project):
     def play(self, *args, **variables):
         self.settled = None
         return super().play(*args, **variables)
+
+    def node_port(self, name):
+        """The node port of http or https, also where the cluster has picked it."""
+        wanted = f"jsonpath={{.items[*].spec.ports[?(@.name=='{name}')].nodePort}}"
+        return int(kubectl("get", "services", "-n", self.namespace("controller"), "-o", wanted).split()[0])
 
     def clear(self):
         """Leaves nothing behind, whatever a test did: the toolkit removes what is its own, then the rest goes."""

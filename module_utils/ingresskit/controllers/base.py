@@ -17,6 +17,8 @@ from ..model.tls import TlsSource
 from .ingresses import Treatment, app_routes, host_ingress
 from .workload import service
 
+# https://kubernetes.io/docs/concepts/services-networking/ingress/#default-ingress-class
+DEFAULT_CLASS = "ingressclass.kubernetes.io/is-default-class"
 NOT_YET = "is part of the contract but not yet supported by this version of ingresskit"
 
 
@@ -91,7 +93,7 @@ class IngressController(ABC):
             "IngressClass",
             self.class_name(controller),
             labels=self.pod_labels(stack),
-            annotations={"ingressclass.kubernetes.io/is-default-class": "true"} if controller.default_class else None,
+            annotations={DEFAULT_CLASS: "true"} if controller.default_class else None,
             spec={"controller": self.controller_name(controller)},
         )
 

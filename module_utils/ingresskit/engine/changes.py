@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
@@ -14,6 +14,7 @@ from .diff import Diff
 
 Action = Literal["created", "configured", "unchanged", "deleted", "skipped", "conflicted"]
 ACTIONS: tuple[Action, ...] = ("created", "configured", "deleted", "unchanged", "skipped", "conflicted")
+_NAMED = 3  # objects in a message, before "and 5 more"
 WRITES: tuple[Action, ...] = ("created", "configured", "deleted")
 
 
@@ -85,8 +86,23 @@ class ChangeSet:
         """One line per object that is not simply unchanged: "Ingress cafe/cafe configured (...)"."""
         return [str(change) for change in self.changes if change.action != "unchanged" or change.reason]
 
-    def raise_conflicts(self) -> None:
-        """Raises ConflictError listing every conflicted object with the remedy, if there is one."""
-        conflicts = self.of("conflicted")
-        if conflicts:
-            raise ConflictError("\n".join(f"{change.ref}: {change.reason}" for change in conflicts))
+    def raise_conflicts(self, key_of: Callable[[Ref], str] = lambda ref: "") -> None:
+        """Raises ConflictError listing every conflicted object with the remedy, if there is one.
+
+        ``key_of``: the inventory key that names an object. Those of one key and one reason share a line.
+        """
+        alike: dict[tuple[str, str], list[Ref]] = {}
+        for change in self.of("conflicted"):
+            key = key_of(change.ref)
+            alike.setdefault((key or str(change.ref), change.reason), []).append(change.ref)
+        lines = [f"{key}: {_listed(key, refs)}{reason}" for (key, reason), refs in alike.items()]
+        if lines:
+            raise ConflictError("\n".join(lines))
+
+
+def _listed(key: str, refs: list[Ref]) -> str:
+    """The objects that a message is about, unless it begins with the only one."""
+    if [key] == [str(ref) for ref in refs]:
+        return ""
+    more = f" and {len(refs) - _NAMED} more" if len(refs) > _NAMED else ""
+    return f"{', '.join(str(ref) for ref in refs[:_NAMED])}{more}: "

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 # Namespaces every cluster has: never ours, whatever their labels say.
 SYSTEM_NAMESPACES = frozenset({"default", "kube-system", "kube-public", "kube-node-lease"})
 _RENAME = "rename it in the inventory, or delete it from the cluster if nobody needs it"
+_SHARE = "leave it to that stack and say source: none here"
 _ADOPT = f"{_RENAME}, or set ingress_apply.adopt: true to take it over"
 
 
@@ -110,7 +111,8 @@ def _change(ref: Ref, obj: Object, basis: _Basis) -> Change:
     if basis.adopt and not _bound(live):
         was = f", was managed by {', '.join(holders(live))}" if holders(live) else ""
         return _complete(Change(ref, "configured", obj, live, f"adopted{was}", adopt=True))
-    return Change(ref, "conflicted", obj, live, f"{_whose(live)}: {_RENAME if _bound(live) else _ADOPT}")
+    remedy = _SHARE if ref.kind == "CustomResourceDefinition" else _RENAME
+    return Change(ref, "conflicted", obj, live, f"{_whose(live)}: {remedy if _bound(live) else _ADOPT}")
 
 
 def _compared(ref: Ref, obj: Object, live: Object, basis: _Basis) -> Change:

@@ -14,6 +14,7 @@ from ..render.secrets import uses_of
 from .annotations import check_annotations, check_overrides
 from .backends import check_backends
 from .certificates import check_certificates
+from .classes import check_default_class
 from .contradictions import check_contradictions
 from .definitions import check_definitions
 from .effect import check_effect
@@ -42,6 +43,7 @@ def check(stack: Stack, dialect: IngressController, facts: Facts) -> list[Findin
         *check_objects(stack),
         *check_passwords(stack, dialect, facts),
         *check_definitions(stack, dialect, facts),
+        *check_default_class(stack, dialect, facts),
         *check_certificates(_there(stack, uses_of(stack, dialect), facts), file_names(stack), facts),
     ]
     if all(finding.level != "error" for finding in findings):
