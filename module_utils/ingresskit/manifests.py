@@ -22,6 +22,7 @@ API_VERSIONS = {
     "PodDisruptionBudget": "policy/v1",
     "HorizontalPodAutoscaler": "autoscaling/v2",
     "Certificate": "cert-manager.io/v1",
+    "ServiceMonitor": "monitoring.coreos.com/v1",
     "Policy": "k8s.nginx.org/v1",
     "VirtualServer": "k8s.nginx.org/v1",
     "VirtualServerRoute": "k8s.nginx.org/v1",

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from .api.failures import Forbidden
 from .api.resources import BUILTIN, Object, Ref
 from .controllers.base import DEFAULT_CLASS
+from .controllers.monitoring import DEFINITION as MONITORS
 from .controllers.traefik_dynamic import NAME as DYNAMIC
 from .controllers.traefik_dynamic import references, with_former
 from .engine.ownership import STACK
@@ -83,11 +84,14 @@ def _htpasswd(secret: dict[str, Any] | None) -> str | None:
 
 
 def served_kinds(api: Api, controller: Controller, dialect: IngressController, facts: Facts) -> Facts:
-    """The facts with what the cluster serves of the controller's own kinds, where the user brings their definitions."""
-    if not controller.custom_resources or (controller.crds or Crds()).source != "none":
+    """The facts with what the cluster serves of the controller's own kinds, where the user brings their definitions,
+    and of ServiceMonitors, where one is wanted."""
+    foreign = controller.custom_resources and (controller.crds or Crds()).source == "none"
+    wanted = [*(dialect.definitions if foreign else ()), *([MONITORS] if controller.metrics.service_monitor else ())]
+    if not wanted:
         return facts
     served = {f"{each.plural}.{each.group}" for each in api.discover()}
-    return replace(facts, served={name: name in served for name in dialect.definitions})
+    return replace(facts, served={name: name in served for name in wanted})
 
 
 def default_classes(api: Api, controller: Controller, facts: Facts) -> Facts:

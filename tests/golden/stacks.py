@@ -26,6 +26,12 @@ LAYERS: dict[str, dict[str, dict[str, Any]]] = {
         "nginx": {"config": {"client-max-body-size": "8m", "server-tokens": False, "main-snippets": "# none"}},
         "traefik": {"config": {"log.level": "DEBUG", "accesslog": True}, "extra_args": ["--api.insecure=false"]},
     },
+    "knobs": {
+        "nginx": {"config": {"worker-connections": 4096, "http-snippets": "map $a $b { default 1; }\n"}},
+        "traefik": {"config": {"log.level": "WARN"}, "extra_args": ["--global.sendanonymoususage=true"]},
+        "traefik-compat": {"config": {"entrypoints.web.http.maxheaderbytes": 65536}},
+        "ingress-nginx": {"watch_namespaces": ["shop"], "config": {"http-snippet": "map $a $b { default 1; }\n"}},
+    },
     "edge": {"nginx": {"version": "v5.6.0"}, "traefik": {"version": "3.8.0"}},
     "streams": {"nginx": {"custom_resources": True, "crds": {"source": "none"}}},
 }
@@ -115,6 +121,7 @@ CASES = [
     ),
     *_cases("streams", kinds=("traefik", *READERS)),
     *_cases("streams", "service db/postgres:5432", kinds=("nginx",)),
+    *_cases("knobs", "secret edge/registry", "service shop/web:80", kinds=("nginx", "traefik", *READERS)),
     *_cases("annotated", "secret cafe/cafe-tls", "secret cafe/their-users", "service cafe/old:80", kinds=READERS),
 ]  # fmt: skip
 

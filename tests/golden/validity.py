@@ -24,7 +24,11 @@ CLUSTER_WIDE = {"Namespace", "ClusterRole", "ClusterRoleBinding", "IngressClass"
 KINDS = """ClusterRole ClusterRoleBinding ConfigMap DaemonSet Deployment Ingress IngressClass Namespace NetworkPolicy
 PodDisruptionBudget Role RoleBinding Secret Service ServiceAccount"""
 MODELS = {kind: f"V1{kind}" for kind in KINDS.split()} | {"HorizontalPodAutoscaler": "V2HorizontalPodAutoscaler"}
-MAY_BE_EMPTY = {"emptyDir", "apiGroups"}  # an empty mapping says "of the default kind"; "" is the core group's name
+MAY_BE_EMPTY = {
+    "emptyDir",
+    "apiGroups",
+    "namespaceSelector",
+}  # an empty mapping says "of the default kind"; "" is the core group's name
 VOLUMES = {"configMap", "csi", "downwardAPI", "emptyDir", "ephemeral", "persistentVolumeClaim", "projected", "secret"}
 
 
@@ -375,9 +379,14 @@ class _Stack:
             yield "does not select one workload"
 
     def _networkpolicy(self, obj: Object) -> Iterator[str]:
+        """Entry ports from anywhere, metrics from inside the cluster, what only probes ask from nowhere."""
         chosen = self._selected(obj["metadata"]["namespace"], obj["spec"]["podSelector"]["matchLabels"])
         boxes = [box for each in chosen for box in pod_of(each)["containers"]]
-        served = {(port["containerPort"], port["protocol"]) for box in boxes for port in box["ports"]}
-        let_in = {(port["port"], port["protocol"]) for rule in obj["spec"].get("ingress", ()) for port in rule["ports"]}
-        if served != let_in:
-            yield f"lets in to {sorted(let_in)}, served are {sorted(served)}"
+        served = {port["name"]: port["containerPort"] for box in boxes for port in box["ports"]}
+        entries = {number for name, number in served.items() if re.match(r"https?$|tcp-|udp-", name)}
+        metrics = {number for name, number in served.items() if name in ("metrics", "status")}
+        open_to: dict[bool, set[int]] = {True: set(), False: set()}
+        for rule in obj["spec"].get("ingress", ()):
+            open_to["from" not in rule] |= {port["port"] for port in rule["ports"]}
+        if open_to[True] != entries or not open_to[False] <= metrics:
+            yield f"lets in to {open_to}, served are {served}"

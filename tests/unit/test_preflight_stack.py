@@ -224,12 +224,12 @@ ROWS = {
         secret("data: text"), secret("data: null"), "ingress_extra_objects[0].data", "must be a mapping of names to texts",
     ),
     "a setting that is a mapping": Row(
-        "ingress_controller: {config: {log: {level: DEBUG}}}", "ingress_controller: {config: {log.level: DEBUG, a: 1, b: true, c: null}}",
-        'ingress_controller.config."log"', "must be a text, a number, true or false, not a mapping",
+        "ingress_controller: {config: {log: {level: DEBUG}}}", "ingress_controller: {config: {log.level: DEBUG, accesslog.bufferingsize: 1, accesslog: true, c: null}}",
+        'ingress_controller.config."log"', "must be a text, a number, true or false, not a mapping", kinds=("traefik",),
     ),
     "a setting that is a list": Row(
-        "ingress_controller: {config: {a: [b]}}", "ingress_controller: {config: {a: b}}",
-        'ingress_controller.config."a"', "not a list",
+        "ingress_controller: {config: {ssl-ciphers: [b]}}", "ingress_controller: {config: {ssl-ciphers: b}}",
+        'ingress_controller.config."ssl-ciphers"', "not a list", kinds=("nginx",),
     ),
     "a certificate that nobody takes": Row(
         "ingress_apps: {a: {tls: {secret: s}, hosts: {'*': x:80}}}",
@@ -298,8 +298,6 @@ def test_offence_and_neighbour(name, kind):
 # what the contract allows and this version has not: key by key
 UNSUPPORTED = {
     "ingress_controller.error_pages": "ingress_controller: {error_pages: {503: x}}",
-    "ingress_controller.watch_namespaces": "ingress_controller: {watch_namespaces: [a]}",
-    "ingress_controller.metrics.service_monitor": "ingress_controller: {metrics: {service_monitor: true}}",
     'ingress_apps.a.hosts."*".tls': "ingress_apps: {a: {hosts: {'*': {tls: {secret: s}, paths: {/: x:80}}}}}",
 }
 

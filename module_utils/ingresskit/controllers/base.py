@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any, ClassVar
 
 from ..facts import Facts
@@ -14,6 +14,7 @@ from ..model.options import Hsts, Options
 from ..model.routes import Entry, Site
 from ..model.stack import Stack
 from ..model.tls import TlsSource
+from .config_values import ConfigTable
 from .ingresses import Treatment, app_routes, host_ingress
 from .workload import service
 
@@ -41,6 +42,9 @@ class IngressController(ABC):
     password_secret: ClassVar[tuple[str | None, tuple[str, ...]]]
     definitions: ClassVar[tuple[str, ...]] = ()  # names of the CustomResourceDefinitions of its own kinds
     prefix_by_element: ClassVar[bool]  # False: Prefix is a prefix of the text, against the Ingress API
+    config_table: ClassVar[ConfigTable]  # the keys that ``config`` may have
+    # flags that ingresskit sets from other keys of the inventory, each with what to say instead
+    own_flags: ClassVar[Mapping[str, str]]
     external_names: ClassVar[bool] = True  # does it resolve the name of an ExternalName Service?
 
     def namespace(self, controller: Controller) -> str:
@@ -48,6 +52,11 @@ class IngressController(ABC):
 
     def class_name(self, controller: Controller) -> str:
         return controller.class_name or self.default_class
+
+    def watched(self, controller: Controller) -> list[str]:
+        """The namespaces that it reads, its own among them; none: all of the cluster."""
+        home = [self.namespace(controller)] if controller.watch_namespaces else []
+        return list(dict.fromkeys([*controller.watch_namespaces, *home]))
 
     def controller_name(self, controller: Controller) -> str:
         """``spec.controller`` of its IngressClass."""

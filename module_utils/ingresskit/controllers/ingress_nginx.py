@@ -8,22 +8,23 @@ before anything is sent.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 
 from ..facts import Facts
 from ..images import INGRESS_NGINX
-from ..manifests import RESTRICTED_CONTAINER, Object, manifest
+from ..manifests import RESTRICTED_CONTAINER, Object, content_hash, manifest
 from ..model.certificates import DEFAULT_SECRET
 from ..model.controller import Controller
 from ..model.options import Options
 from ..model.routes import Entry, Site
 from ..model.stack import Stack
-from . import ingress_nginx_headers
+from . import ingress_nginx_config, ingress_nginx_headers
 from .base import IngressController, wants_redirect
 from .ingress_nginx_dialect import OPTIONS, Reader, response_headers, treatment
 from .ingress_nginx_limits import site_refusals, value_refusals
 from .ingresses import PAGE_BACKEND, Treatment
+from .monitoring import monitoring
 from .ports import Port, entry_ports, stream_port
 from .workload import PodSpec, role_bindings, rule, surroundings, workload
 
@@ -42,6 +43,25 @@ CLUSTER_RULES = [
     rule("networking.k8s.io", "ingresses/status", "update"),
     rule("", "events", "create patch"),
 ]
+_CLASS = "set ingress_controller.class_name"
+_SCOPE = "set ingress_controller.watch_namespaces"
+_PORT = "ingresskit sets it: Service and probes lead there"
+_ENDS = "set ingress_controller.termination"
+OWN_FLAGS = {
+    "configmap": "set ingress_controller.config",
+    **dict.fromkeys(("controller-class", "ingress-class", "election-id"), _CLASS),
+    **dict.fromkeys(("watch-namespace", "watch-namespace-selector"), _SCOPE),
+    **dict.fromkeys(("http-port", "https-port", "healthz-port", "health-check-path"), _PORT),
+    **dict.fromkeys(("shutdown-grace-period", "post-shutdown-grace-period"), _ENDS),
+    **dict.fromkeys(("publish-service", "update-status"), "it is the Service of ingress_controller.expose"),
+    "default-ssl-certificate": "set ingress_controller.default_tls",
+    "default-backend-service": "set ingress_controller.default_backend",
+    "enable-metrics": "set ingress_controller.metrics",
+    "enable-ssl-passthrough": "set the option ssl_passthrough of a host",
+    "tcp-services-configmap": "set ingress_controller.tcp_services",
+    "udp-services-configmap": "set ingress_controller.udp_services",
+    "validating-webhook": "its admission webhook is left out: our preflight looks at the same values",
+}
 READER = Reader("ingress-nginx", sets_headers=True)
 
 
@@ -62,31 +82,42 @@ class IngressNginx(IngressController):
     options = OPTIONS
     password_secret = (None, ("auth",))
     prefix_by_element = True
+    config_table = ingress_nginx_config.TABLE
+    own_flags = OWN_FLAGS
 
     def tag_of(self, version: str | None) -> str:
         return f"v{version.removeprefix('v')}" if version else self.default_image.tag
+
+    def watched(self, controller: Controller) -> list[str]:
+        """The one namespace that it reads: it has no flag for several, and its selector needs the rights for all."""
+        return list(controller.watch_namespaces)
 
     def controller_name(self, controller: Controller) -> str:
         return class_controller(self, controller)
 
     def objects(self, stack: Stack, facts: Facts) -> list[Object]:
         labels = self.pod_labels(stack)
-        spec = self._pod(stack)
         values = ingress_nginx_headers.values_of(self._marked(stack, facts))
+        config = self.config(stack, values)
+        spec = self._pod(stack, config)
         headers = ingress_nginx_headers.headers_data(values)
         own_rules = [
             rule("", "pods", "get list watch"),
             rule("coordination.k8s.io", "leases", "create"),
             {**rule("coordination.k8s.io", "leases", "get update"), "resourceNames": [self._election(stack)]},
         ]
+        watched = self.watched(stack.controller)
+        if watched:  # of its own namespace, which may be another
+            own_rules += [rule("", "configmaps services", "get"), rule("", "events", "create patch")]
         return [
             *surroundings(stack, spec, labels),
-            *role_bindings(stack, spec, labels, CLUSTER_RULES, own_rules),
-            manifest("ConfigMap", CONFIG, spec.namespace, labels=labels, data=self.config(stack, values)),
+            *role_bindings(stack, spec, labels, CLUSTER_RULES, own_rules, watched),
+            manifest("ConfigMap", CONFIG, spec.namespace, labels=labels, data=config),
             *self._streams(stack, spec.namespace, labels),
             *([manifest("ConfigMap", HEADERS, spec.namespace, labels=labels, data=headers)] if headers else []),
             self.ingress_class(stack),
             workload(stack, spec, labels),
+            *(monitoring(spec, labels) if stack.controller.metrics.service_monitor else []),
         ]
 
     def _streams(self, stack: Stack, namespace: str, labels: dict[str, str]) -> Iterator[Object]:
@@ -126,17 +157,19 @@ class IngressNginx(IngressController):
         statuses = {options.rate_limit.status for options in _in_force(stack) if options.rate_limit}
         if len(statuses) == 1:
             said["limit-req-status-code"] = statuses.pop()
-        headers = response_headers(stack)
+        allowed = controller.settings.get("global-allowed-response-headers")
+        headers = [*response_headers(stack), *([str(allowed)] if allowed else [])]
+        settings = dict(controller.settings)
         if headers:
-            said["global-allowed-response-headers"] = ",".join(headers)
+            settings["global-allowed-response-headers"] = ",".join(dict.fromkeys(headers))
         if request_headers:
-            own = controller.settings.get("http-snippet")
+            own = settings.get("http-snippet")
             said["proxy-set-headers"] = f"{self.namespace(controller)}/{HEADERS}"
             said["http-snippet"] = ingress_nginx_headers.snippet(request_headers) + (f"{own}\n" if own else "")
-            return {key: _text(value) for key, value in {**controller.settings, **said}.items()}
-        return {key: _text(value) for key, value in {**said, **controller.settings}.items()}
+            return {key: _text(value) for key, value in {**settings, **said}.items()}
+        return {key: _text(value) for key, value in {**said, **settings}.items()}
 
-    def _pod(self, stack: Stack) -> PodSpec:
+    def _pod(self, stack: Stack, config: Mapping[str, str]) -> PodSpec:
         controller = stack.controller
         probe = {"httpGet": {"path": "/healthz", "port": "status"}}
         security = {
@@ -159,7 +192,17 @@ class IngressNginx(IngressController):
                 "lifecycle": {"preStop": {"exec": {"command": ["/wait-shutdown"]}}},
                 "securityContext": security,
             },
+            annotations=self._read_at_start(controller, config),
         )
+
+    def _read_at_start(self, controller: Controller, config: Mapping[str, str]) -> dict[str, str]:
+        """Annotations that roll the Pods out. The ConfigMap is reloaded live, unless its namespace is not watched; and
+        a text of the user's that breaks the reload is seen by new Pods only, before the old ones go."""
+        watched = self.watched(controller)
+        if watched and self.namespace(controller) not in watched:
+            return {"ingresskit.io/config": content_hash(dict(config))}
+        texts = {key: _text(value) for key, value in controller.settings.items() if key.endswith("-snippet")}
+        return {"ingresskit.io/main-config": content_hash(texts)} if texts else {}
 
     def args(self, stack: Stack) -> list[str]:
         """Command-line arguments; an image's entry point is dumb-init, which takes the program's name first."""
@@ -181,6 +224,8 @@ class IngressNginx(IngressController):
         ]
         if balanced:
             flags.append(f"--publish-service={service}")
+        if controller.watch_namespaces:
+            flags.append(f"--watch-namespace={controller.watch_namespaces[0]}")
         if controller.default_tls is not None:
             flags.append(
                 f"--default-ssl-certificate=$(POD_NAMESPACE)/{controller.default_tls.secret or DEFAULT_SECRET}"
@@ -222,6 +267,23 @@ class IngressNginx(IngressController):
         yield from value_refusals(stack, READER)
         yield from site_refusals(stack)
         yield from self._one_for_all(stack)
+        yield from self._one_namespace(stack.controller)
+
+    def _one_namespace(self, controller: Controller) -> Iterator[tuple[str, str]]:
+        """It watches one namespace or all, and reads nothing but its settings in another: its own may be that."""
+        watched, home = controller.watch_namespaces, self.namespace(controller)
+        at = "ingress_controller.watch_namespaces"
+        if len(watched) > 1:
+            able = "kinds nginx and traefik watch several (compat: ingress-nginx reads the same annotations)"
+            yield at, f"ingress-nginx watches one namespace or all: name one, or a stack for each; {able}"
+        if watched and home not in watched:
+            here = f"is read in {home}, which would not be watched: set ingress_controller.namespace: {watched[0]} too"
+            page = controller.default_backend is not None and controller.default_backend.service is None
+            streams = [f"{stream.protocol.lower()}_services" for stream in controller.streams]
+            for key, wanted in {"default_tls": controller.default_tls, "default_backend": page}.items():
+                if wanted:
+                    yield f"ingress_controller.{key}", here
+            yield from ((f"ingress_controller.{key}", here) for key in dict.fromkeys(streams))
 
     def _one_for_all(self, stack: Stack) -> Iterator[tuple[str, str]]:
         """Values that it has in its ConfigMap only."""

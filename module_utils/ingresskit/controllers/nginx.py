@@ -15,9 +15,10 @@ from ..model.controller import Controller
 from ..model.routes import Entry, Site, slug
 from ..model.stack import Stack
 from ..model.tls import TlsSource
-from . import nginx_resources, nginx_streams
+from . import nginx_config, nginx_resources, nginx_streams
 from .base import IngressController
 from .ingresses import Treatment, once
+from .monitoring import monitoring
 from .nginx_refusals import nginx_refusals
 from .nginx_resources_refusals import resource_refusals
 from .nginx_routes import HOSTLESS, master, nginx_routes, of_host, told_of
@@ -48,6 +49,29 @@ OWN_RULES = [
 ]
 
 
+_TLS = "set ingress_controller.default_tls"
+_SCOPE = "set ingress_controller.watch_namespaces"
+_METRICS = "set ingress_controller.metrics"
+_PORT = "ingresskit sets it: Service and probes lead there"
+OWN_FLAGS = {
+    "nginx-configmaps": "set ingress_controller.config",
+    "ingress-class": "set ingress_controller.class_name",
+    "external-service": "it is the Service of ingress_controller.expose",
+    "report-ingress-status": "ingresskit waits for the status",
+    "enable-custom-resources": "set ingress_controller.custom_resources",
+    "enable-tls-passthrough": "set the option ssl_passthrough of a host",
+    "global-configuration": "set ingress_controller.tcp_services or udp_services",
+    "default-server-tls-secret": _TLS,
+    "watch-namespace": _SCOPE,
+    "watch-secret-namespace": _SCOPE,
+    "watch-namespace-label": _SCOPE,
+    "enable-prometheus-metrics": _METRICS,
+    "prometheus-metrics-listen-port": _METRICS,
+    **dict.fromkeys(("ready-status", "ready-status-port"), _PORT),
+    **dict.fromkeys(("default-http-listener-port", "default-https-listener-port"), _PORT),
+}
+
+
 class Nginx(IngressController):
     kind = "nginx"
     title = "F5 NGINX Ingress Controller"
@@ -69,6 +93,8 @@ class Nginx(IngressController):
     password_secret = ("nginx.org/htpasswd", ("htpasswd",))
     definitions = nginx_resources.DEFINITIONS
     prefix_by_element = False
+    config_table = nginx_config.TABLE
+    own_flags = OWN_FLAGS
     external_names = False  # of NGINX Plus alone: docs.nginx.com, "Support for Type ExternalName Services"
 
     def definitions_url(self, controller: Controller) -> str:
@@ -89,18 +115,25 @@ class Nginx(IngressController):
             config.setdefault("http2", "true")  # without it F5 takes no notice of nginx.org/grpc-services
         return [
             *surroundings(stack, spec, labels),
-            *role_bindings(stack, spec, labels, self._cluster_rules(controller), self._own_rules(controller)),
+            *role_bindings(stack, spec, labels, *self._rules(controller)),
             manifest("ConfigMap", CONFIG, spec.namespace, labels=labels, **present(data=config)),
             *nginx_streams.objects(self, stack),
             self.ingress_class(stack),
             workload(stack, spec, labels),
+            *(monitoring(spec, labels) if controller.metrics.service_monitor else []),
         ]
 
-    def _cluster_rules(self, controller: Controller) -> list[Object]:
-        return [*CLUSTER_RULES, *(nginx_resources.RULES if controller.custom_resources else [])]
-
-    def _own_rules(self, controller: Controller) -> list[Object]:
-        return [*OWN_RULES, *(nginx_resources.OWN_RULES if controller.custom_resources else [])]
+    def _rules(self, controller: Controller) -> tuple[list[Object], list[Object], list[str]]:
+        """Its rights in what it watches, those in its own namespace, and the namespaces it watches."""
+        cluster = [*CLUSTER_RULES, *(nginx_resources.RULES if controller.custom_resources else [])]
+        own = [*OWN_RULES, *(nginx_resources.OWN_RULES if controller.custom_resources else [])]
+        watched = self.watched(controller)
+        if watched:  # it looks whether they are there
+            cluster.append({**rule("", "namespaces", "get"), "resourceNames": watched})
+        default_tls = self.implied_default_tls(controller)
+        if default_tls is not None:  # it gets this one by its name when it starts
+            own.append({**rule("", "secrets", "get"), "resourceNames": [default_tls.secret or DEFAULT_SECRET]})
+        return cluster, own, watched
 
     def _pod(self, stack: Stack) -> PodSpec:
         controller = stack.controller
@@ -135,8 +168,9 @@ class Nginx(IngressController):
             container=container,
             volumes=[{"name": name, "emptyDir": {}} for name in WRITABLE],
             init_containers=[seed],
-            # an edited main block is only read at start; the rest of the ConfigMap is reloaded live
-            annotations={"ingresskit.io/main-config": content_hash(_start_up_keys(controller))},
+            # The ConfigMap is reloaded live. But where a text of the user's breaks that, the old configuration goes on
+            # serving and nothing is heard of it: new Pods, which do not start with it, show it before the old ones go.
+            annotations={"ingresskit.io/main-config": content_hash(_texts(controller))},
         )
 
     def args(self, stack: Stack) -> list[str]:
@@ -153,6 +187,8 @@ class Nginx(IngressController):
             "-enable-config-safety",
             f"-enable-prometheus-metrics={_flag(controller.metrics.enabled)}",
         ]
+        if controller.watch_namespaces:
+            flags.append(f"-watch-namespace={','.join(self.watched(controller))}")
         default_tls = self.implied_default_tls(controller)
         if default_tls is not None:
             flags.append(f"-default-server-tls-secret=$(POD_NAMESPACE)/{default_tls.secret or DEFAULT_SECRET}")
@@ -213,5 +249,7 @@ def _flag(value: bool) -> str:
     return "true" if value else "false"
 
 
-def _start_up_keys(controller: Controller) -> dict[str, str]:
-    return {key: config_value(value) for key, value in controller.settings.items() if key.startswith("main-")}
+def _texts(controller: Controller) -> dict[str, str]:
+    """Entries that are configuration of nginx, or templates of it."""
+    texts = ("-snippets", "-template")
+    return {key: config_value(value) for key, value in controller.settings.items() if key.endswith(texts)}

@@ -17,9 +17,11 @@ from ..model.controller import Controller
 from ..model.options import Options
 from ..model.routes import NO_OPTIONS, Entry, Site
 from ..model.stack import Stack
-from . import traefik_crd, traefik_refusals, traefik_streams
+from . import traefik_config, traefik_crd, traefik_refusals, traefik_streams
+from .arguments import merged
 from .base import IngressController
 from .ingresses import Treatment, rest_of
+from .monitoring import monitoring
 from .ports import Port, entry_ports
 from .streams import unnumbered
 from .traefik_dynamic import FOLDER, HASH, NAME, Dynamic, joined
@@ -51,6 +53,8 @@ class Traefik(IngressController):
     password_secret: ClassVar[tuple[str | None, tuple[str, ...]]] = (None, ("htpasswd", "auth", "users"))
     definitions = traefik_crd.DEFINITIONS
     prefix_by_element = True
+    config_table = traefik_config.TABLE
+    own_flags = traefik_config.RESERVED
     cluster_rules: ClassVar[list[Object]] = CLUSTER_RULES
 
     def tag_of(self, version: str | None) -> str:
@@ -66,10 +70,11 @@ class Traefik(IngressController):
         spec = self._pod(stack, dynamic)
         return [
             *surroundings(stack, spec, labels),
-            *role_bindings(stack, spec, labels, self._rules(controller), []),
+            *role_bindings(stack, spec, labels, self._rules(controller), [], self.watched(controller)),
             *dynamic.objects(spec.namespace, labels),
             self.ingress_class(stack),
             workload(stack, spec, labels, {BEFORE_ROUTES: "true"}),
+            *(monitoring(spec, labels) if controller.metrics.service_monitor else []),
         ]
 
     def _rules(self, controller: Controller) -> list[Object]:
@@ -122,6 +127,7 @@ class Traefik(IngressController):
         """Static configuration as command-line arguments; ``config`` of the inventory adds to it."""
         controller = stack.controller
         drain = f"{controller.termination.drain}s"
+        watched = self.watched(controller)
         grace = f"{controller.termination.grace - controller.termination.drain}s"
         flags = ["--global.checknewversion=false", "--global.sendanonymoususage=false", "--ping=true"]
         flags.append("--entrypoints.traefik.address=:8080")
@@ -137,7 +143,7 @@ class Traefik(IngressController):
         flags += [
             "--entrypoints.websecure.http.tls=true",
             *self.provider_args(stack),
-            *(traefik_crd.provider_args(self.class_name(controller)) if controller.custom_resources else []),
+            *(traefik_crd.provider_args(self.class_name(controller), watched) if controller.custom_resources else []),
             f"--providers.file.directory={FOLDER}",
         ]
         if controller.metrics.enabled:
@@ -146,7 +152,7 @@ class Traefik(IngressController):
                 "--metrics.prometheus=true",
                 "--metrics.prometheus.entrypoint=metrics",
             ]
-        return flags + [f"--{key}={_scalar(value)}" for key, value in controller.settings.items()]
+        return merged(flags, [f"--{key}={_scalar(value)}" for key, value in controller.settings.items()])
 
     def provider_args(self, stack: Stack) -> list[str]:
         """Where the routes come from."""
@@ -158,6 +164,8 @@ class Traefik(IngressController):
             f"{provider}.allowemptyservices=true",  # a Service without endpoints answers 503, its route stays
             f"{provider}.allowexternalnameservices=true",  # see traefik_services
         ]
+        if controller.watch_namespaces:
+            flags.append(f"{provider}.namespaces={','.join(self.watched(controller))}")
         # behind a load balancer its addresses, with node ports the external addresses of nodes, else none: said always,
         # so that an Ingress does not keep an address of a way in that is gone
         service = f"{self.namespace(controller)}/{self.published_service(controller)}"

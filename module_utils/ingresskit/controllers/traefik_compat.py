@@ -54,6 +54,10 @@ class TraefikCompat(Traefik):
     password_secret = IngressNginx.password_secret
     cluster_rules = CLUSTER_RULES
 
+    def _rules(self, controller: Controller) -> list[Object]:
+        named = [rule("", "namespaces", "list")] if controller.watch_namespaces else []  # to find them by their label
+        return [*super()._rules(controller), *named]
+
     def controller_name(self, controller: Controller) -> str:
         return class_controller(self, controller)
 
@@ -70,6 +74,9 @@ class TraefikCompat(Traefik):
             f"{PROVIDER}.strictvalidatepathtype=true",
             f"{PROVIDER}.globalallowedresponseheaders={','.join(headers)}",
         ]
+        if controller.watch_namespaces:  # more than one: by the label that the cluster gives each of them
+            names = ",".join(self.watched(controller))
+            flags.append(f"{PROVIDER}.watchnamespaceselector=kubernetes.io/metadata.name in ({names})")
         if controller.default_backend is not None:
             service = default_service(controller, self.namespace(controller))
             flags.append(f"{PROVIDER}.defaultbackendservice={service}")

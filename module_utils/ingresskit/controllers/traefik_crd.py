@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from .workload import rule
 
 GROUP = "traefik.io"
@@ -18,7 +20,9 @@ STANDARD_CLASS = "traefik"  # objects without a class are of this one
 PROVIDER = "--providers.kubernetescrd"
 
 
-def provider_args(class_name: str) -> list[str]:
+def provider_args(class_name: str, watched: Sequence[str]) -> list[str]:
     """The flags of the provider. One that is told a class takes only what is annotated with it."""
     flags = [f"{PROVIDER}=true", f"{PROVIDER}.allowemptyservices=true"]
+    if watched:
+        flags.append(f"{PROVIDER}.namespaces={','.join(watched)}")
     return flags if class_name == STANDARD_CLASS else [*flags, f"{PROVIDER}.ingressclass={class_name}"]

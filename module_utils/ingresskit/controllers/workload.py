@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from ..manifests import RESTRICTED_POD, Object, field_env, manifest, plain_env, present
 from ..model.controller import Controller, Expose
 from ..model.stack import Stack
+from .arguments import merged
 from .ports import Port, on_host_ports, service_ports
+
+METRICS = ("metrics", "status")  # names of the ports that metrics are served on
+_INSIDE = frozenset({*METRICS, "readiness", "ping"})  # names of ports that are for the cluster itself
+_CLUSTER_WIDE = frozenset({"ingressclasses", "nodes", "namespaces"})  # resources that no Role can be for
 
 
 @dataclass(frozen=True)
@@ -28,6 +33,11 @@ class PodSpec:
     annotations: Mapping[str, str] = field(default_factory=dict)
     gid: int | None = None  # None: as the uid
 
+    @property
+    def entries(self) -> list[Port]:
+        """The ports that traffic comes in by."""
+        return [port for port in self.ports if port.name not in _INSIDE]
+
 
 def workload(
     stack: Stack, spec: PodSpec, labels: Mapping[str, str], annotations: Mapping[str, str] | None = None
@@ -35,14 +45,15 @@ def workload(
     """The Deployment or DaemonSet."""
     controller = stack.controller
     body: Object = {"selector": {"matchLabels": dict(labels)}, "template": _template(controller, spec, labels)}
+    # a node's port is given to one Pod at a time: a Pod more than wanted would find no node
+    surge = 0 if on_host_ports(controller) else 1
+    rolling = {"type": "RollingUpdate", "rollingUpdate": {"maxSurge": surge, "maxUnavailable": 1 - surge}}
     if controller.workload == "DaemonSet":
-        body["updateStrategy"] = {"type": "RollingUpdate", "rollingUpdate": {"maxUnavailable": 1}}
+        body["updateStrategy"] = rolling
         return manifest("DaemonSet", spec.name, spec.namespace, labels=labels, annotations=annotations, spec=body)
     if controller.autoscaling is None:  # beside an autoscaler the number is the autoscaler's
         body["replicas"] = replicas(controller)
-    # a node's port is given to one Pod at a time: a Pod more than wanted would find no node
-    surge = 0 if on_host_ports(controller) else 1
-    body["strategy"] = {"type": "RollingUpdate", "rollingUpdate": {"maxSurge": surge, "maxUnavailable": 1 - surge}}
+    body["strategy"] = rolling
     return manifest("Deployment", spec.name, spec.namespace, labels=labels, annotations=annotations, spec=body)
 
 
@@ -52,12 +63,12 @@ def replicas(controller: Controller) -> int:
 
 
 def _template(controller: Controller, spec: PodSpec, labels: Mapping[str, str]) -> Object:
-    annotations = {**spec.annotations, **controller.pod_annotations}
+    annotations = {**controller.pod_annotations, **spec.annotations}
     container = {
         "name": spec.name,
         "image": spec.image,
         "imagePullPolicy": controller.image.pull_policy or "IfNotPresent",
-        "args": [*spec.args, *controller.extra_args],
+        "args": merged(spec.args, controller.extra_args),
         "env": field_env(POD_NAME="metadata.name", POD_NAMESPACE="metadata.namespace") + plain_env(controller.env),
         "ports": [port.spec for port in spec.ports],
         "resources": controller.resources.model_dump(exclude_defaults=True),
@@ -83,8 +94,9 @@ def _template(controller: Controller, spec: PodSpec, labels: Mapping[str, str]) 
 
 
 def _spread(controller: Controller, labels: Mapping[str, str]) -> list[Object]:
+    ours = {"matchLabels": dict(labels)}
     if controller.topology_spread is not None:
-        return controller.topology_spread
+        return [{"labelSelector": ours, **each} for each in controller.topology_spread]
     if controller.workload == "DaemonSet":
         return []
     return [
@@ -92,7 +104,7 @@ def _spread(controller: Controller, labels: Mapping[str, str]) -> list[Object]:
             "maxSkew": 1,
             "topologyKey": "kubernetes.io/hostname",
             "whenUnsatisfiable": "ScheduleAnyway",
-            "labelSelector": {"matchLabels": dict(labels)},
+            "labelSelector": ours,
         }
     ]
 
@@ -107,7 +119,7 @@ def surroundings(stack: Stack, spec: PodSpec, labels: Mapping[str, str]) -> list
     if controller.autoscaling is not None:
         found.append(_autoscaler(controller, spec, labels))
     if controller.network_policy:
-        found.append(_network_policy(spec, labels))
+        found.append(_network_policy(controller, spec, labels))
     return found
 
 
@@ -152,32 +164,67 @@ def _autoscaler(controller: Controller, spec: PodSpec, labels: Mapping[str, str]
     return manifest("HorizontalPodAutoscaler", spec.name, spec.namespace, labels=labels, spec=body)
 
 
-def _network_policy(spec: PodSpec, labels: Mapping[str, str]) -> Object:
-    """Only the ports that the controller serves; what it calls itself (API server, backends, DNS) is not limited."""
-    body = {
-        "podSelector": {"matchLabels": dict(labels)},
-        "policyTypes": ["Ingress"],
-        "ingress": [{"ports": [{"port": port.number, "protocol": port.protocol} for port in spec.ports]}],
-    }
+def _network_policy(controller: Controller, spec: PodSpec, labels: Mapping[str, str]) -> Object:
+    """The entry ports from anywhere, metrics from inside the cluster. Probes come from the Pod's own node, which no
+    policy keeps out; what the controller calls itself (API server, backends, DNS) is not limited."""
+    metrics = [port for port in spec.ports if port.name in METRICS] if controller.metrics.enabled else []
+    rules: list[Object] = [{"ports": _policy_ports(spec.entries)}]
+    if metrics:
+        rules.append({"from": [{"namespaceSelector": {}}], "ports": _policy_ports(metrics)})
+    body = {"podSelector": {"matchLabels": dict(labels)}, "policyTypes": ["Ingress"], "ingress": rules}
     return manifest("NetworkPolicy", spec.name, spec.namespace, labels=labels, spec=body)
 
 
+def _policy_ports(ports: Iterable[Port]) -> list[Object]:
+    return [{"port": port.number, "protocol": port.protocol} for port in ports]
+
+
 def role_bindings(
-    stack: Stack, spec: PodSpec, labels: Mapping[str, str], cluster: list[Object], own: list[Object]
+    stack: Stack,
+    spec: PodSpec,
+    labels: Mapping[str, str],
+    cluster: list[Object],
+    own: list[Object],
+    watched: Sequence[str] = (),
 ) -> list[Object]:
-    """ClusterRole and, for the controller's own namespace, Role, each with its binding; empty rules make none."""
-    subject = {"kind": "ServiceAccount", "name": spec.name, "namespace": spec.namespace}
+    """ClusterRole and, for the controller's own namespace, Role, each with its binding; empty rules make none.
+
+    With ``watched`` the rights of ``cluster`` shrink to Roles in these namespaces, but for what belongs to none.
+    """
     wide = f"{stack.name}-{spec.name}"
-    found = []
-    for kind, name, namespace, rules in (
-        ("ClusterRole", wide, None, cluster),
-        ("Role", spec.name, spec.namespace, own),
-    ):
-        if rules:
-            ref = {"apiGroup": "rbac.authorization.k8s.io", "kind": kind, "name": name}
-            found.append(manifest(kind, name, namespace, labels=labels, rules=rules))
-            found.append(manifest(f"{kind}Binding", name, namespace, labels=labels, roleRef=ref, subjects=[subject]))
-    return found
+    everywhere = [part for each in cluster for part in _of_cluster(each)] if watched else cluster
+    inside = [part for each in cluster for part in _of_namespaces(each)]
+    return [
+        *_granted("ClusterRole", wide, None, everywhere, spec, labels),
+        *(each for space in watched for each in _granted("Role", wide, space, inside, spec, labels)),
+        *_granted("Role", spec.name, spec.namespace, own, spec, labels),
+    ]
+
+
+def _granted(
+    kind: str, name: str, namespace: str | None, rules: list[Object], spec: PodSpec, labels: Mapping[str, str]
+) -> list[Object]:
+    if not rules:
+        return []
+    subject = {"kind": "ServiceAccount", "name": spec.name, "namespace": spec.namespace}
+    ref = {"apiGroup": "rbac.authorization.k8s.io", "kind": kind, "name": name}
+    return [
+        manifest(kind, name, namespace, labels=labels, rules=rules),
+        manifest(f"{kind}Binding", name, namespace, labels=labels, roleRef=ref, subjects=[subject]),
+    ]
+
+
+def _of_cluster(rights: Object) -> list[Object]:
+    """The part of a rule for resources that live in no namespace."""
+    return _only(rights, [name for name in rights["resources"] if name in _CLUSTER_WIDE])
+
+
+def _of_namespaces(rights: Object) -> list[Object]:
+    return _only(rights, [name for name in rights["resources"] if name not in _CLUSTER_WIDE])
+
+
+def _only(rights: Object, resources: list[str]) -> list[Object]:
+    return [{**rights, "resources": resources}] if resources else []
 
 
 def rule(group: str, resources: str, verbs: str) -> Object:

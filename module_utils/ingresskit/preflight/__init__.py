@@ -15,11 +15,13 @@ from .annotations import check_annotations, check_overrides
 from .backends import check_backends
 from .certificates import check_certificates
 from .classes import check_default_class
+from .config import check_config
 from .contradictions import check_contradictions
 from .definitions import check_definitions
 from .effect import check_effect
 from .exposure import check_exposure
 from .finding import Finding
+from .knobs import check_knobs
 from .objects import check_objects, extra_places
 from .passwords import check_passwords
 from .routes import check_routes
@@ -41,6 +43,8 @@ def check(stack: Stack, dialect: IngressController, facts: Facts) -> list[Findin
         *check_streams(stack, dialect),
         *check_effect(stack),
         *check_objects(stack),
+        *check_config(stack, dialect),
+        *check_knobs(stack, dialect, facts),
         *check_passwords(stack, dialect, facts),
         *check_definitions(stack, dialect, facts),
         *check_default_class(stack, dialect, facts),

@@ -19,7 +19,7 @@ def check_definitions(stack: Stack, dialect: IngressController, facts: Facts) ->
         yield error(f"{AT}.custom_resources", f"{dialect.title} has no custom resources: leave it out")
     if controller.crds is not None and not controller.custom_resources:
         yield error(f"{AT}.crds", "goes with ingress_controller.custom_resources: true")
-    missing = [name for name, served in facts.served.items() if not served]
+    missing = [name for name in dialect.definitions if facts.served.get(name) is False]
     if missing:
         names = ", ".join(missing)
         remedy = "install them, or have ingresskit bring them (source: upstream or a PATH)"

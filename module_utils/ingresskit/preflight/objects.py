@@ -1,4 +1,4 @@
-"""Extra objects: are they Kubernetes objects at all? Entries of the controller's configuration: are they text?"""
+"""Extra objects: are they Kubernetes objects at all?"""
 
 from __future__ import annotations
 
@@ -18,10 +18,6 @@ def extra_places(stack: Stack) -> set[tuple[str, str]]:
 
 def check_objects(stack: Stack) -> Iterator[Finding]:
     """apiVersion, kind and metadata.name are needed to own and to prune an object."""
-    for key, value in stack.controller.settings.items():
-        if not isinstance(value, str | int | float):
-            what = "mapping" if isinstance(value, dict) else "list"
-            yield error(f'ingress_controller.config."{key}"', f"must be a text, a number, true or false, not a {what}")
     for index, item in enumerate(stack.ingress_extra_objects):
         at = f"ingress_extra_objects[{index}]"
         for key in ("apiVersion", "kind"):

@@ -25,10 +25,8 @@ def check_supported(stack: Stack, dialect: IngressController) -> Iterator[Findin
 def _controller_keys(controller: Controller) -> Iterator[str]:
     at = "ingress_controller"
     unset = Controller()
-    keys = ("error_pages", "watch_namespaces")
+    keys = ("error_pages",)
     yield from (f"{at}.{key}" for key in keys if getattr(controller, key) != getattr(unset, key))
-    if controller.metrics.service_monitor:
-        yield f"{at}.metrics.service_monitor"
     backend = controller.default_backend
     if backend is not None and backend.service is not None and controller.kind == "nginx":
         yield f"{at}.default_backend.service"
