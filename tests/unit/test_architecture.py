@@ -9,6 +9,7 @@ CORE = Path(__file__).parents[2] / "module_utils" / "ingresskit"
 PURE = ("model", "controllers", "render", "preflight", "oracle", "parts", "importing")
 PURE_FILES = (
     "engine/adopt.py",
+    "engine/balancers.py",
     "engine/fields.py",
     "engine/handover.py",
     "engine/plan.py",

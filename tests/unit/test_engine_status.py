@@ -40,6 +40,13 @@ def stateful_set(**status):
 LATE = {"type": "Progressing", "status": "False", "reason": "ProgressDeadlineExceeded", "message": "has timed out"}
 BACKOFF = {"type": "Failed", "status": "True", "reason": "B", "message": "m"}
 LB = {"loadBalancer": {"ingress": [{"ip": "192.0.2.1"}]}}
+
+
+def balanced(wanted, *given):
+    spec = {"type": "LoadBalancer", "loadBalancerIP": wanted}
+    return obj("Service", "v1", spec, {"loadBalancer": {"ingress": [{"ip": each} for each in given or ("192.0.2.1",)]}})
+
+
 NETWORKING = "networking.k8s.io/v1"
 CASES = {
     "deployment ready": (deployment(), "ready", ""),
@@ -81,6 +88,19 @@ CASES = {
         "progressing", "no address yet from a load balancer",
     ),
     "load balancer ready": (obj("Service", "v1", {"type": "LoadBalancer"}, LB), "ready", ""),
+    "load balancer with the address asked for": (balanced("192.0.2.1"), "ready", ""),
+    "load balancer with another address": (
+        balanced("192.0.2.7"), "progressing",
+        "its load balancer gives 192.0.2.1, not 192.0.2.7 as asked for (where a provider does not honour "
+        "load_balancer.ip, leave it out)",
+    ),
+    "load balancer with two addresses": (balanced("2001:db8::1", "192.0.2.1", "2001:0db8::1"), "ready", ""),
+    "load balancer with a name": (
+        obj("Service", "v1", {"type": "LoadBalancer", "loadBalancerIP": "192.0.2.7"},
+            {"loadBalancer": {"ingress": [{"hostname": "lb.example.com"}]}}),
+        "ready", "",
+    ),
+    "load balancer asked for a named address": (balanced("reserved-1"), "ready", ""),
     "ingress that gets no address": (obj("Ingress", NETWORKING), "ready", ""),
     "crd new": (obj("CustomResourceDefinition", "apiextensions.k8s.io/v1"), "progressing", "not established yet"),
     "crd established": (

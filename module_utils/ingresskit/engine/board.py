@@ -68,9 +68,10 @@ class Board:
     def unready(self) -> list[Status]:
         return [status for status in self._status.values() if status.state != "ready"]
 
-    def unready_workloads(self) -> list[Object]:
-        refs = (status.ref for status in self.unready() if status.ref.kind in WORKLOADS)
-        return [self._live[ref] for ref in refs if ref in self._live]
+    def unready_objects(self) -> list[Object]:
+        """What is not ready and can be asked why: workloads, and Services that wait for a load balancer."""
+        waiting = [key for key, status in self._status.items() if status.state != "ready" and key[0] is not SLICES]
+        return [self._live[ref] for _, ref in waiting if ref.kind in (*WORKLOADS, "Service") and ref in self._live]
 
     def unprobed(self) -> list[Object]:
         """Workloads that count as ready only because their processes run."""

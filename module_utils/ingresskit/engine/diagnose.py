@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from ..api.failures import Forbidden
 from ..api.resources import BUILTIN, Object, Ref
+from .balancers import balancer_trouble
 from .parallel import each
 from .status import Trouble, restarts, trouble
 
@@ -19,11 +20,11 @@ _EVENTS = 5
 _LENGTH = 300  # characters shown of an event
 
 
-def troubles(api: Api, workloads: Sequence[Object]) -> dict[Ref, Trouble]:
-    """What keeps these workloads from getting ready, of those where it can be told."""
-    some = workloads[:_LOOKED_AT]
-    found = zip(some, each(lambda workload: _trouble(api, workload), some, _LOOKED_AT), strict=True)
-    return {Ref.of(workload): reason for workload, reason in found if reason}
+def troubles(api: Api, objects: Sequence[Object]) -> dict[Ref, Trouble]:
+    """What keeps these workloads and Services of load balancers from getting ready, of those where it can be told."""
+    some = objects[:_LOOKED_AT]
+    found = zip(some, each(lambda obj: _trouble(api, obj), some, _LOOKED_AT), strict=True)
+    return {Ref.of(obj): reason for obj, reason in found if reason}
 
 
 def restarted(api: Api, workloads: Sequence[Object]) -> list[Ref]:
@@ -36,8 +37,10 @@ def leaving(api: Api, workload: Object) -> bool:
     return any(pod["metadata"].get("deletionTimestamp") for pod in _pods(api, workload))
 
 
-def _trouble(api: Api, workload: Object) -> Trouble | None:
-    return trouble(workload, _pods(api, workload))
+def _trouble(api: Api, obj: Object) -> Trouble | None:
+    if obj["kind"] == "Service":
+        return balancer_trouble(obj, _events(api, obj["metadata"]["namespace"]))
+    return trouble(obj, _pods(api, obj))
 
 
 def _pods(api: Api, workload: Object) -> list[Object]:
@@ -84,11 +87,16 @@ def _message(event: Object) -> str:
 
 
 def _warnings(api: Api, namespace: str) -> list[Object]:
+    return [event for event in _events(api, namespace) or () if event.get("type") == "Warning"]
+
+
+def _events(api: Api, namespace: str) -> list[Object] | None:
+    """Those of a namespace, oldest first; None where they may not be read."""
     try:
-        items = api.list_objects(_EVENT, namespace).items
+        # one object's events come in the order of their names, which end with the time to the nanosecond
+        return sorted(api.list_objects(_EVENT, namespace).items, key=_time)
     except Forbidden:
-        return []
-    return [event for event in items if event.get("type") == "Warning"]
+        return None
 
 
 def _about(event: Object, name: str) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from ipaddress import IPv4Address, IPv6Address, ip_address
 from typing import Any, Literal
 
 from ..api.resources import Object, Ref
@@ -25,7 +26,8 @@ class Status:
 
 @dataclass(frozen=True)
 class Trouble:
-    """Why a workload's Pods do not start. ``patience``: how many times the grace it may take to heal by itself."""
+    """Why a workload's Pods do not start, or a Service has no address. ``patience``: how many times the grace it may
+    take to heal by itself."""
 
     reason: str
     patience: float = 1.0
@@ -101,7 +103,29 @@ def _job(obj: Object) -> _Verdict:
 
 
 def _service(obj: Object) -> _Verdict:
-    return _address(obj) if obj["spec"].get("type") == "LoadBalancer" else _READY
+    if obj["spec"].get("type") != "LoadBalancer":
+        return _READY
+    wanted, other = obj["spec"].get("loadBalancerIP"), _other_address(obj)
+    if other:
+        hint = "where a provider does not honour load_balancer.ip, leave it out"
+        return "progressing", f"its load balancer gives {other}, not {wanted} as asked for ({hint})"
+    return _address(obj)
+
+
+def _other_address(service: Object) -> str:
+    """The addresses a Service has been given where none is the one it asks for; "" else. Where a hostname leads is
+    nobody's to say."""
+    given = ((service.get("status") or {}).get("loadBalancer") or {}).get("ingress") or ()
+    found = [_parsed(each.get("ip")) for each in given]
+    wanted = _parsed(service["spec"].get("loadBalancerIP"))
+    return ", ".join(map(str, found)) if wanted and found and all(found) and wanted not in found else ""
+
+
+def _parsed(address: str | None) -> IPv4Address | IPv6Address | None:
+    try:
+        return ip_address(address or "")
+    except ValueError:
+        return None
 
 
 def _address(obj: Object) -> _Verdict:

@@ -41,7 +41,8 @@ def wait(
     stack's Services that its Ingresses use, and the Ingresses' own addresses where ``ingress_needs_address``.
     ``progress`` gets what is missing, a line an object, and the number of all, each time the Pods were looked at.
     ``grace``: seconds a Pod may be in a state that could heal
-    (image pulls, quota; three times as long for scheduling) before it counts as failed.
+    (image pulls, quota; three times as long for scheduling) before it counts as failed, and a Service may be without an
+    address whose load balancer says what is wrong (three times as long where none says anything).
     Raises WaitError: at once with the reason and last events where something cannot succeed by itself, or after
     ``timeout`` seconds with a list of what is missing and why.
     """
@@ -62,7 +63,7 @@ def wait(
 
 
 def _follow(api: Api, board: Board, watcher: Watcher, timeout: float, grace: float, progress: Progress | None) -> None:
-    """Takes events until all is ready; looks at the Pods of what is not, once a round."""
+    """Takes events until all is ready; looks at the Pods and events of what is not, once a round."""
     end = time.monotonic() + timeout
     watcher.start([scope for scope in board.scopes if board.pending(scope)])
     since: dict[Ref, float] = {}  # reasons come in turns (ErrImagePull, ImagePullBackOff): any of them counts
@@ -75,7 +76,7 @@ def _follow(api: Api, board: Board, watcher: Watcher, timeout: float, grace: flo
         if now >= end and board.unready():
             raise WaitError(_timed_out(api, board, found, timeout))
         if now >= look_at:
-            found = troubles(api, board.unready_workloads())
+            found = troubles(api, board.unready_objects())
             since = {ref: since.get(ref, now) for ref in found}
             hopeless = [ref for ref in found if now - since[ref] >= found[ref].patience * grace]
             if hopeless:
