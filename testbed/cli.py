@@ -12,7 +12,7 @@ import time
 from collections.abc import Mapping, Sequence
 from types import FrameType
 
-from testbed import cluster, commands, daemon, docker, engine, images, kubeconfig, node, nodeimage
+from testbed import cluster, commands, daemon, docker, engine, images, kubeconfig, metallb, node, nodeimage
 from testbed.cache import Cache
 from testbed.cluster import Spec
 from testbed.console import duration, say
@@ -51,6 +51,8 @@ def up(cache: Cache, options: argparse.Namespace) -> None:
             _create(cache, spec, names)
         docker.prune()
         cluster.wait_ready(spec)
+        if options.metallb:
+            metallb.ensure(cache, spec)
     say(f"cluster {spec.name}: ready, context {spec.context} ({duration(time.monotonic() - begun)})")
 
 
@@ -62,6 +64,8 @@ def load(cache: Cache, options: argparse.Namespace) -> None:
         if not cluster.nodes(spec.name):
             raise TestbedError(f"There is no cluster {spec.name}. Run: python -m testbed up")
         _load(cache, spec, _ensure_images(cache, (*images.BACKENDS, options.controller)))
+        if options.metallb:
+            metallb.ensure(cache, spec)
         docker.prune()
 
 
@@ -180,6 +184,7 @@ def _parser() -> argparse.ArgumentParser:
             verb.add_argument("--name", default="ingresskit", help="the cluster's name (default: %(default)s)")
         if run in (up, load):
             verb.add_argument("--controller", choices=images.CONTROLLERS, default="nginx", help="default: %(default)s")
+            verb.add_argument("--metallb", action="store_true", help="with a load balancer, for Services of that type")
         if run is up:
             verb.add_argument(
                 "--http-port", type=int, default=Spec.http_port, help="of this host (default: %(default)s)"

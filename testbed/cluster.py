@@ -139,7 +139,7 @@ def wait_ready(spec: Spec) -> None:
 
     What the API tells is not enough: after a restart it is a while behind. So CoreDNS is asked, through its Service.
     """
-    nodes_ready = _kubectl(spec, "wait", "--for=condition=Ready", "node", "--all", "--timeout=1s")
+    nodes_ready = kubectl(spec, "wait", "--for=condition=Ready", "node", "--all", "--timeout=1s")
     dns_answers = ["docker", "exec", spec.control_plane, "curl", "-sfm1", "-o/dev/null", DNS_METRICS]
 
     def ready() -> bool:
@@ -165,10 +165,10 @@ def delete(cache: Cache, name: str) -> None:
     record.save()
 
 
-def _kubectl(spec: Spec, *arguments: str) -> list[str]:
+def kubectl(spec: Spec, *arguments: str) -> list[str]:
     """The kubectl on the control-plane node: no other is needed, nor a kubeconfig."""
     admin = "--kubeconfig=/etc/kubernetes/admin.conf"
-    return ["docker", "exec", spec.control_plane, "kubectl", admin, *arguments]
+    return ["docker", "exec", "--interactive", spec.control_plane, "kubectl", admin, *arguments]
 
 
 def _check_same(spec: Spec, present: dict[str, str]) -> None:
@@ -186,7 +186,7 @@ def _check_same(spec: Spec, present: dict[str, str]) -> None:
 def _state(spec: Spec) -> str:
     """What a person would look at first; the reason where the cluster does not even tell."""
     try:
-        return output(_kubectl(spec, "get", "nodes,pods", "--all-namespaces"))
+        return output(kubectl(spec, "get", "nodes,pods", "--all-namespaces"))
     except CommandError as error:
         return str(error)
 

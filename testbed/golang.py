@@ -64,6 +64,7 @@ ETCD = GoModule("etcd", "etcd", renamed={"server": "etcd"})
 COREDNS = GoModule("coredns", "CoreDNS")
 PAUSE = GoModule("pause", "pause", packages=(".",))
 KIND = GoModule("kind", "kind")
+METALLB = GoModule("metallb", "MetalLB")
 HELM = GoModule("helm", "helm", variables={"helm.sh/helm/v4/internal/version.version": "v4.3.1"})  # for benchmarks
 
 
@@ -77,7 +78,7 @@ def build(cache: Cache, module: GoModule) -> Path:
         require_go()
         with step(f"building {module.title} from its Go modules"):
             log = cache.log(f"go-{module.name}")
-            command = ["go", "build", "-mod=readonly", *module.flags, "-o", f"{folder}/", *module.packages]
+            command = ["nice", "go", "build", "-mod=readonly", *module.flags, "-o", f"{folder}/", *module.packages]
             run(command, log, cwd=module.folder, env=_environment(cache))
         for old, new in module.renamed.items():
             (folder / old).rename(folder / new)

@@ -9,7 +9,7 @@ from enum import Enum
 from pathlib import Path
 
 from module_utils.ingresskit.images import ECHO, NGINX, PAGE, TRAEFIK
-from testbed import docker, registry, rootfs
+from testbed import docker, golang, registry, rootfs
 from testbed.cache import Cache, files_below, key
 from testbed.commands import run
 from testbed.console import say, step
@@ -17,6 +17,7 @@ from testbed.errors import CommandError, TestbedError
 from testbed.record import Record
 
 RECIPES = Path(__file__).parent / "images"
+METALLB_VERSION = "v0.15.2"  # as in go/metallb/go.mod: its go line is one that OLDEST_GO builds
 BASE_REPOSITORY = "ingresskit-testbed/base"
 BASE_REGISTRY_IMAGE = "docker.io/library/debian:bookworm-slim"
 
@@ -42,6 +43,7 @@ class Recipe:
     stands_in: str | None = None
     double: str | None = None
     extra: Callable[[Cache], dict[str, Path]] | None = None  # further files of the build context
+    module: golang.GoModule | None = None  # whose programs belong to the build context, too
     on_base: bool = True
 
     @property
@@ -57,7 +59,8 @@ class Recipe:
     @property
     def key(self) -> str:
         """Changes with its files and with what it is built on."""
-        return key(self.folder, *([_base_key()] if self.on_base else []))
+        below = [_base_key()] if self.on_base else []
+        return key(self.folder, *below, *([self.module.key] if self.module else []))
 
     @property
     def labels(self) -> dict[str, str]:
@@ -87,11 +90,19 @@ def _from_pypi(cache: Cache, name: str) -> Path:
     return cache.ensure(name, key(pins), install)
 
 
+def _metallb(program: str) -> Recipe:
+    reference = f"quay.io/metallb/{program}:{METALLB_VERSION}"
+    module = "upstream's program, built from its Go module,"
+    return Recipe(f"metallb-{program}", reference, module, module=golang.METALLB, on_base=False)
+
+
 RECIPE_OF = {
     "nginx": Recipe("nginx-double", str(NGINX), "the nginx TEST DOUBLE", double="nginx"),
     "traefik": Recipe("traefik", str(TRAEFIK), "upstream's program from PyPI", extra=_traefik_program, on_base=False),
     "echo": Recipe("echo", str(ECHO), extra=_grpc_library),
     "page": Recipe("page", str(PAGE), "Debian's nginx"),
+    "metallb-controller": _metallb("controller"),
+    "metallb-speaker": _metallb("speaker"),
 }
 CONTROLLERS = ("nginx", "traefik")
 BACKENDS = ("echo", "page")  # what the rendered workloads run, whatever the controller
@@ -137,9 +148,16 @@ def origin(recipe: Recipe, way: Way) -> str:
 def _make(cache: Cache, recipe: Recipe) -> None:
     base = {"BASE": _ensure_base(cache)} if recipe.on_base else {}
     extra = recipe.extra(cache) if recipe.extra else {}
+    extra |= _built(cache, recipe.module) if recipe.module else {}
     with step(f"building the {recipe.name} image"):
         log = cache.log(f"image-{recipe.name}")
         docker.build(recipe.reference, files_below(recipe.folder) | extra, log, recipe.labels, base)
+
+
+def _built(cache: Cache, module: golang.GoModule) -> dict[str, Path]:
+    programs = files_below(golang.build(cache, module))
+    golang.drop_build_cache(cache)
+    return programs
 
 
 def _base_key() -> str:
