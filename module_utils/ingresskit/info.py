@@ -9,8 +9,10 @@ from typing import TYPE_CHECKING, Any
 
 from .controllers import controller_for
 from .converge import connect_to, load, owner_of
-from .errors import ClusterError
 from .observe import AUTHORITY
+from .oracle.types import Target
+from .reach import find_targets
+from .report.rows import target_facts
 
 if TYPE_CHECKING:
     from .state.release import Revision
@@ -18,26 +20,22 @@ if TYPE_CHECKING:
 
 def info(inventory: Mapping[str, Any], base_dir: Path) -> dict[str, Any]:
     """Release record, address and CA of a stack. Raises InventoryError or ClusterError."""
-    from .api.exposure import find_target  # not needed to load the module
-    from .state import store
+    from .state import store  # not needed to load the module
 
     stack = load(inventory, base_dir)
     api = connect_to(stack)
     record = store.load(api, owner_of(stack))
     if record is None:
         return {"installed": False}
-    dialect, expose = controller_for(stack.controller), stack.controller.exposes[0]
-    place = {"namespace": dialect.namespace(stack.controller), "service": dialect.service_name(stack.controller)}
-    try:
-        target = asdict(find_target(api, type=expose.type, address=expose.address, **place))
-    except ClusterError:
-        target = None
+    found = find_targets(api, stack, controller_for(stack.controller))
+    targets = [target_facts(each) if isinstance(each, Target) else None for each in found]
     shown = {"revision": record.revision, "time": record.time, "who": record.who, "result": record.result}
     return {
         "installed": True,
         "release": {**shown, "objects": sorted(str(ref) for ref in record.objects)},
         "history": [_line(each) for each in reversed(record.history)],
-        "target": target,
+        "target": targets[0],
+        "further_targets": [target for target in targets[1:] if target],
         "ca_certificate": record.extras.get(AUTHORITY),
     }
 

@@ -16,6 +16,7 @@ from .model.stack import Stack
 from .observe import AUTHORITY, existing_secrets
 from .oracle import probes
 from .oracle.types import Probe, SmokeReport, Target
+from .reach import reached
 from .render.default_backend import page_of
 from .render.secrets import uses_of
 from .report.progress import Pace, proving
@@ -53,40 +54,42 @@ def ask(
 ) -> tuple[SmokeReport, str | None]:
     """The same for an inventory that is loaded, with ``wait`` seconds of patience; what has had no turn after
     ``budget`` seconds is not asked. Raises ClusterError."""
-    from .api.exposure import find_target  # not needed to load the module
-    from .api.facts import test_doubles
+    from .api.facts import test_doubles  # not needed to load the module
     from .probe import run
     from .probe.tls import days_left
 
     stack, dialect = prepared.stack, prepared.dialect
     facts = existing_secrets(api, prepared.subject.certificates, stack, prepared.facts)
     ca = trusted(stack, dialect, facts, record.extras.get(AUTHORITY) if record else None)
-    expose, namespace = stack.controller.exposes[0], dialect.namespace(stack.controller)
-    service = dialect.service_name(stack.controller)
-    target = find_target(api, type=expose.type, namespace=namespace, service=service, address=expose.address)
+    namespace = dialect.namespace(stack.controller)
     asked = probes(stack, dialect, page_of(stack, facts))
-    begun = time.monotonic()
-    timeout, progress = stack.ingress_smoke.timeout, _progress(len(asked), target, say)
-    results = run(asked, target, ca_pem=ca, timeout=timeout, wait=wait, budget=budget, progress=progress)
+    with reached(api, stack, dialect) as targets:
+        begun = time.monotonic()
+        timeout, progress = stack.ingress_smoke.timeout, _progress(len(asked), targets, say)
+        first, *further = targets
+        results = run(
+            asked, first, ca_pem=ca, timeout=timeout, wait=wait, budget=budget, progress=progress, further=further
+        )
     selector = ",".join(f"{key}={value}" for key, value in dialect.pod_labels(stack).items())
     report = SmokeReport(
         stack=stack.name,
-        target=target,
+        target=first,
         results=tuple(results),
         notes=tuple(f"TEST DOUBLE: {each}" for each in test_doubles(api, namespace, selector)),
         controller=f"{stack.controller.kind} {dialect.version(stack.controller)}",
         days_left=days_left(results, datetime.now(UTC)),
         seconds=time.monotonic() - begun,
+        further=tuple(further),
     )
     return report, ca
 
 
-def _progress(total: int, target: Target, say: Say | None) -> Callable[[Sequence[tuple[Probe, str]]], None]:
+def _progress(total: int, targets: Sequence[Target], say: Say | None) -> Callable[[Sequence[tuple[Probe, str]]], None]:
     """What the prober calls while it asks."""
-    pace = Pace(say)
+    pace, at = Pace(say), {target.way: target for target in targets}
 
     def tell(unproven: Sequence[tuple[Probe, str]]) -> None:
-        failing = [f"{base_url(probe.request, target)}{probe.request.path}: {why}" for probe, why in unproven]
+        failing = [f"{base_url(probe.request, at[probe.way])}{probe.request.path}: {why}" for probe, why in unproven]
         pace.tell(proving(failing, total))
 
     return tell

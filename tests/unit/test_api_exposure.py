@@ -103,6 +103,14 @@ FOUND = {
         Target("lb.example", 80, 443, "LoadBalancer"),
     ),
     "cluster ip": ("ClusterIP", None, [service()], Target("10.96.0.9", 80, 443, "ClusterIP")),
+    "load balancer of IPv6": (
+        "LoadBalancer", None, [service(ingress=[{"ip": "2001:db8::7"}])],
+        Target("2001:db8::7", 80, 443, "LoadBalancer"),
+    ),
+    "host port at the node's external address": (
+        "HostPort", None, [service(), pod("b", "True", HOST_PORTS), node("n2", InternalIP="172.18.0.3", ExternalIP="203.0.113.2")],
+        Target("203.0.113.2", 80, 443, "HostPort of Pod b on node n2"),
+    ),
     "host port": (
         "HostPort", None, [service(), pod("a", "False", HOST_PORTS), pod("b", "True", HOST_PORTS)],
         Target("172.18.0.3", 80, 443, "HostPort of Pod b on node n2"),

@@ -97,6 +97,7 @@ def test_only_the_driver_uses_everything():
         "observe.py",
         "smoke.py",
         "rendering.py",
+        "reach.py",
         "rollback.py",
         "info.py",
         "importer.py",

@@ -223,3 +223,10 @@ def test_patience():
     patience = [trouble(UPDATING, PODS[name][0]).patience for name in order]
     assert patience == sorted(patience)
     assert len(set(patience)) == len(order)
+
+
+def test_a_node_is_waited_for_as_long_as_somebody_is_leaving_it():
+    """A port of the node is free when the Pod that had it is gone: 60 s of grace are six times the ten of the wait."""
+    alone, leaving = PODS["unschedulable"][0], pod("tea-0", deletionTimestamp="t", deletionGracePeriodSeconds=60)
+    assert trouble(UPDATING, [*alone, leaving]).patience == trouble(UPDATING, alone).patience + 6
+    assert trouble(UPDATING, [pod(container=waiting("ErrImagePull")), leaving]).patience == 1

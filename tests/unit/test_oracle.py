@@ -9,7 +9,7 @@ from module_utils.ingresskit import model
 from module_utils.ingresskit.controllers import controller_for
 from module_utils.ingresskit.model.apps import Backend
 from module_utils.ingresskit.model.routes import NO_OPTIONS, Entry
-from module_utils.ingresskit.oracle import probes
+from module_utils.ingresskit.oracle import identity, probes
 from module_utils.ingresskit.oracle.matching import match
 from module_utils.ingresskit.oracle.probes import UNKNOWN_PATH
 
@@ -91,7 +91,8 @@ def line(probe):
         "" if expected.tls == "none" else expected.tls,
     ]
     headers = "".join(f" {name}={value}" for name, value in request.headers)
-    return f"{probe.kind}: {asked}{headers} = {' '.join(filter(None, answer))} [{probe.source}]"
+    place = f" at {probe.way}" if probe.way else ""
+    return f"{probe.kind}: {asked}{headers}{place} = {' '.join(filter(None, answer))} [{probe.source}]"
 
 
 CAFE = """
@@ -138,6 +139,18 @@ SHOWN = f"unknown-host: GET https://{UNKNOWN}/ = 404 any [ingress_controller]"
 PLAIN_404 = f"unknown-host: GET http://{UNKNOWN}/ = 404 [ingress_controller]"
 TLS = ", tls: {secret: s}"
 # inventory, what is asked behind F5, behind Traefik (None: the same); unknown hosts without TLS always the same
+AT_FIRST = [
+    f'route: GET https://h.example/a = any a/x? verified [{H}.paths."/a"]',
+    f'route: GET https://h.example/b = any a/x? verified [{H}.paths."/b"]',
+    f"unknown-path: GET https://h.example/ingresskit-smoke-no-such-path = 404 verified [{H}]",
+]
+FURTHER = [
+    f'route: GET https://h.example/a at b = any a/x? verified [{H}.paths."/a"]',
+    rf'redirect: GET http://h.example/a at b = 301 -> https://h\.example(:\d+)?/a [{H}.paths."/a"]',
+    'route: GET http://plain.example/ at b = any b/y? [ingress_apps.b.hosts."plain.example".paths."/"]',
+    rf'redirect: GET http://h.example/a at c = 301 -> https://h\.example(:\d+)?/a [{H}.paths."/a"]',
+    'route: GET http://plain.example/ at c = any b/y? [ingress_apps.b.hosts."plain.example".paths."/"]',
+]
 STACKS = {
     "without TLS, nothing else asked": (
         one_app("h.example: x:80"),
@@ -223,8 +236,16 @@ STACKS = {
     ),
     "HTTP alone": (
         one_app("h.example: x:80") + "\ningress_controller: {expose: [{ports: {https: null}}, {name: b}]}",
-        [f'route: GET http://h.example/ = any a/x? [{H}.paths."/"]', PLAIN_404],
+        [
+            f'route: GET http://h.example/ = any a/x? [{H}.paths."/"]', PLAIN_404,
+            f'route: GET http://h.example/ at b = any a/x? [{H}.paths."/"]',
+        ],
         None,
+    ),
+    "one route and one redirect of each host at a further way in": (
+        one_app("h.example: {paths: {/a: x:80, /b: x:80}}", TLS + "}, b: {hosts: {plain.example: y:80}")
+        + "\ningress_controller: {expose: [{ports: {http: null}}, {name: b, type: ClusterIP}, {name: c, ports: {https: null}}]}",
+        [*AT_FIRST, REJECTED, *FURTHER], [*AT_FIRST, SHOWN, *FURTHER],
     ),
     "a default certificate": (
         "ingress_controller: {default_tls: {secret: s}}", [PLAIN_404, SHOWN], None,
@@ -321,3 +342,10 @@ def test_a_host_with_a_certificate_of_its_own_in_an_app_without():
         "redirect: GET http://h.example/",
         "route: GET http://plain.example/",
     ]
+
+
+def test_a_route_is_another_at_another_way_in():
+    text = one_app("h.example: x:80") + "\ningress_controller: {kind: traefik, expose: [{}, {name: b}, {name: c}]}"
+    stack = model.load(yaml.safe_load(text))
+    found = [each for each in probes(stack, controller_for(stack.controller), None) if each.kind == "route"]
+    assert len({identity(each) for each in found}) == 3

@@ -11,6 +11,7 @@ import ssl
 import threading
 import time
 from contextlib import contextmanager, suppress
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -319,6 +320,20 @@ def test_an_ipv6_address(ca):
         good, bad = ask(served.port, probe(), probe(backend="a/b"), ca_pem=ca.pem, address="::1")
     assert good.ok
     assert not bad.ok
+
+
+def test_further_ways_in_have_targets_of_their_own():
+    """Each probe goes to its way in; through the near end of a port-forward, but in the name of the far one."""
+
+    async def said(request):
+        return web.Response(text=request.headers["Host"])
+
+    asked = [replace(probe(scheme="http", status=(200,)), way=way) for way in ("", "inside")]
+    with server(Web(said).start) as one, server(Web(said).start) as other:
+        first = Target("127.0.0.1", one.port, None)
+        inside = Target("10.96.0.9", 80, None, way="inside", near=Target("127.0.0.1", other.port, None))
+        results = run(asked, first, ca_pem=None, timeout=5, wait=0, further=[inside])
+    assert [each.answer.body for each in results] == [f"{HOST}:{one.port}", HOST]
 
 
 def test_a_target_given_by_name(ca):

@@ -275,6 +275,14 @@ def sent(**request):
     return with_results(asked(**request))
 
 
+FORWARDED = replace(TARGET, near=Target("127.0.0.1", 41000, 41001))
+LB = Target("192.0.2.7", 80, 443, "LoadBalancer", way="public")
+THERE = route("/tea", "tea-svc")
+SEVERAL = replace(
+    CAFE, results=(route("/tea", "tea-svc"), replace(THERE, probe=replace(THERE.probe, way="public"))), further=(LB,)
+)
+
+
 @pytest.mark.parametrize(
     ("report", "command"),
     [
@@ -302,6 +310,8 @@ def sent(**request):
         (sent(login=("waiter", "secret")), f"curl {CA} {TO} --user waiter https://{HOST}:30443/tea"),
         (with_results(asked("/a", login=("waiter", "secret")), asked()), FIRST),
         (at("10.0.0.1", 80, None), None),
+        (replace(CAFE, target=FORWARDED), None),
+        (replace(SEVERAL, target=FORWARDED), f"curl {CA} --resolve {HOST}:443:192.0.2.7 https://{HOST}/tea"),
         (with_results(redirect("/tea"), UNKNOWN_HTTP), None),
         (with_results(), None),
     ],
@@ -312,3 +322,13 @@ def test_the_command_to_try(report, command):
 
 def test_a_ca_without_a_file_is_not_verified():
     assert curl_command(replace(CAFE, ca_file=None), insecure=True) == f"curl --insecure {TO} https://{HOST}:30443/tea"
+
+
+def test_several_ways_in():
+    """Each is told, and what was asked at a further one says so."""
+    lines = render_table(SEVERAL).splitlines()
+    assert "target 127.0.0.1, http 30080, https 30443 (NodePort on node ingresskit-control-plane)" in lines
+    assert "target public: 192.0.2.7, http 80, https 443 (LoadBalancer)" in lines
+    assert [row.url + row.path for row in rows(SEVERAL)] == [
+        f"https://{HOST}:30443/tea", f"https://{HOST}/tea (at public)",
+    ]  # fmt: skip

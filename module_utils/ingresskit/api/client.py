@@ -19,7 +19,7 @@ from .resources import BUILTIN, MANAGER, Object, Ref, Resource
 if TYPE_CHECKING:
     from urllib3 import BaseHTTPResponse
 
-    from .transport import Transport
+    from .transport import Transport, Upgrade
 
 
 @dataclass(frozen=True)
@@ -370,6 +370,10 @@ class KubeApi:
     @property
     def refused(self) -> str:
         return self._transport.refused
+
+    def upgrade(self, path: str) -> Upgrade:
+        """How to open WebSockets at a path."""
+        return self._transport.upgrade(path)
 
     def _path(self, ref: Ref) -> str:
         return self.resource(ref.api_version, ref.kind).path(ref.namespace, ref.name)

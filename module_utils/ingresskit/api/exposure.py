@@ -8,9 +8,10 @@ from typing import Any
 from ..errors import ClusterError
 from ..oracle.types import Target
 from .client import Api
+from .failures import Forbidden
 from .resources import BUILTIN, Object, Ref
 
-_KEY = "ingress_controller.expose"
+KEY = "ingress_controller.expose"
 _NODE, _POD = BUILTIN["v1", "Node"], BUILTIN["v1", "Pod"]
 _SLICE = BUILTIN["discovery.k8s.io/v1", "EndpointSlice"]
 _USUAL = {"http": 80, "https": 443}
@@ -21,22 +22,23 @@ def find_target(api: Api, *, type: str, namespace: str, service: str, address: s
 
     ``type``: NodePort (allocated node ports; the given address, else the first Ready node's ExternalIP, else its
     InternalIP; with externalTrafficPolicy Local of a node that runs a ready endpoint), LoadBalancer
-    (status.loadBalancer.ingress), ClusterIP (the cluster IP) or HostPort (node of a ready Pod, its hostPorts).
+    (status.loadBalancer.ingress), ClusterIP (the cluster IP) or HostPort (node of a ready Pod, as with NodePort; its
+    hostPorts).
     Raises ClusterError naming ``ingress_controller.expose`` where none is found.
     """
     live = api.get(Ref("", "Service", namespace, service))
     if live is None:
-        raise ClusterError(f"{_KEY}: the Service {namespace}/{service} does not exist: deploy the controller first")
+        raise ClusterError(f"{KEY}: the Service {namespace}/{service} does not exist: deploy the controller first")
     if type == "NodePort" and address:  # then the Nodes need not be read, which not everybody may
         chosen, where, ports = address, type, _node_ports(live)
     else:
         chosen, where, ports = _FINDERS[type](api, live)
         chosen = address or chosen
     if not chosen:
-        raise ClusterError(f"{_KEY}: {where}: set its address")
+        raise ClusterError(f"{KEY}: {where}: set its address")
     http, https = (_port(ports, name) for name in _USUAL)
     if http is None and https is None:
-        raise ClusterError(f"{_KEY}: {where}, but no port named http or https: see ports and node_ports")
+        raise ClusterError(f"{KEY}: {where}, but no port named http or https: see ports and node_ports")
     return Target(chosen, http, https, f"{type}, address as given" if address else where)
 
 
@@ -87,8 +89,12 @@ def _host_port(api: Api, service: Object) -> _Found:
     for pod in sorted(pods, key=lambda pod: str(pod["metadata"]["name"])):
         ports = list(_host_ports(pod))
         if ports and _is_ready(pod):
-            name = pod["metadata"]["name"]
-            return pod["status"].get("hostIP") or "", f"HostPort of Pod {name} on node {pod['spec']['nodeName']}", ports
+            name, host = pod["metadata"]["name"], pod["spec"]["nodeName"]
+            return (
+                _address_of(api, host) or pod["status"].get("hostIP") or "",
+                f"HostPort of Pod {name} on node {host}",
+                ports,
+            )
     return "", "HostPort: no Pod with host ports is ready", []
 
 
@@ -128,6 +134,15 @@ def _serving_nodes(api: Api, service: Object) -> set[str]:
         for endpoint in endpoints
         if (endpoint.get("conditions") or {}).get("ready") is not False
     }
+
+
+def _address_of(api: Api, name: str) -> str:
+    """Of a node, as far as it may be read."""
+    try:
+        node = api.get(Ref("", "Node", "", name))
+    except Forbidden:
+        return ""
+    return _node_address(node) if node else ""
 
 
 def _is_ready(obj: Object) -> bool:

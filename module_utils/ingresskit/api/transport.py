@@ -10,7 +10,8 @@ import tempfile
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 from typing import Any, cast
@@ -52,6 +53,17 @@ class Deadline:
     def left(self) -> float:
         """Seconds left, 0 when it has passed."""
         return max(0.0, self._end - time.monotonic())
+
+
+@dataclass(frozen=True)
+class Upgrade:
+    """What whoever opens a WebSocket to the API server needs. ``context`` is None where it speaks plain HTTP."""
+
+    url: str
+    headers: Mapping[str, str] = field(repr=False)
+    context: ssl.SSLContext | None
+    server_name: str | None
+    proxy: str | None
 
 
 class Transport:
@@ -117,6 +129,19 @@ class Transport:
         if response.status >= 300:
             raise failure(response.status, _status(response), call.subject)
         return response
+
+    def upgrade(self, path: str) -> Upgrade:
+        """How to open WebSockets at a path."""
+        secure = self._access.server.startswith("https:")
+        authorization = self._authorization()
+        headers = {**self._access.headers, **({"Authorization": authorization} if authorization else {})}
+        return Upgrade(
+            self._access.server + path,
+            {"User-Agent": "ingresskit", **headers},
+            _ssl_context(self._access) if secure else None,
+            self._access.server_name,
+            _proxy(self._access),
+        )
 
     def _once(self, call: Call, timeout: urllib3.Timeout, *, preload: bool = True) -> urllib3.BaseHTTPResponse:
         if called_off.get().is_set():

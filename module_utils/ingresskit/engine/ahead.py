@@ -1,8 +1,8 @@
 """What has to go before the rest can come: the only deletions that do not wait until what replaces them is ready.
 
-The API server gives a node port to one Service at a time, so when the controller is exchanged the Service that leaves
-makes room for the new one. And an autoscaler that is to go would undo the number of replicas that the inventory names
-again.
+The API server gives a node port to one Service at a time, and the scheduler a port of a node to one Pod, so when the
+controller is exchanged the Service or workload that leaves makes room for the new one. And an autoscaler that is to go
+would undo the number of replicas that the inventory names again.
 """
 
 from __future__ import annotations
@@ -19,11 +19,12 @@ if TYPE_CHECKING:
 
 
 def delete_ahead(api: Api, changes: ChangeSet, *, diff: bool = False) -> ChangeSet:
-    """Deletes those doomed Services whose node ports a Service of this plan claims, and those doomed autoscalers whose
-    workload gets its number from this plan. Returns the plan with outcomes.
+    """Deletes those doomed Services whose node ports a Service of this plan claims, those doomed workloads whose host
+    ports another one claims, and those doomed autoscalers whose workload gets its number from this plan. Returns the
+    plan with outcomes.
 
     Reads a doomed object only where it may be in the way; no call is made otherwise."""
-    leaving = _port_holders(api, changes) | _scalers(api, changes)
+    leaving = _port_holders(api, changes) | _host_port_holders(api, changes) | _scalers(api, changes)
     if not leaving:
         return changes
     gone = prune(api, ChangeSet(tuple(change for change in changes.of("deleted") if change.ref in leaving)), diff=diff)
@@ -57,6 +58,23 @@ def _node_ports(service: Object | None) -> set[tuple[str, int]]:
         return set()
     ports = service.get("spec", {}).get("ports") or []
     return {(port.get("protocol", "TCP"), port["nodePort"]) for port in ports if port.get("nodePort")}
+
+
+def _host_port_holders(api: Api, changes: ChangeSet) -> set[Ref]:
+    """The workloads to be deleted whose Pods hold ports of their nodes that Pods of another one want."""
+    wanted = {port for change in changes.of("created", "configured") for port in _host_ports(change.desired)}
+    if not wanted:
+        return set()
+    doomed = [change.ref for kind in ("Deployment", "DaemonSet") for change in _doomed(changes, kind)]
+    return {ref for ref in doomed if wanted & _host_ports(api.get(ref))}
+
+
+def _host_ports(workload: Object | None) -> set[tuple[str, int]]:
+    if workload is None or workload.get("kind") not in ("Deployment", "DaemonSet"):
+        return set()
+    containers = workload["spec"]["template"]["spec"]["containers"]
+    ports = [port for container in containers for port in container.get("ports") or () if port.get("hostPort")]
+    return {(port.get("protocol", "TCP"), port["hostPort"]) for port in ports}
 
 
 def _scalers(api: Api, changes: ChangeSet) -> set[Ref]:

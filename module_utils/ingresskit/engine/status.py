@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from ipaddress import IPv4Address, IPv6Address, ip_address
 from typing import Any, Literal
 
@@ -187,7 +187,8 @@ _WAITING = {
     "RunContainerError": 0.5,
 }
 _RESTARTS = 2  # a container that ended so many times will not start by itself
-_SCHEDULING = 3.0  # a node may be freed by Pods that are still shutting down
+_SCHEDULING = 3.0  # a node may be freed by somebody else's Pods that are still shutting down
+_GRACE = 10.0  # seconds of which patience tells how often
 _HASHES = ("pod-template-hash", "controller-revision-hash")
 
 
@@ -201,7 +202,16 @@ def trouble(workload: Object, pods: Sequence[Object]) -> Trouble | None:
         return Trouble(f"{refused.get('reason')}: {refused.get('message')}")
     if not _updated(workload):
         return None
-    return next(filter(None, map(_pod_trouble, _newest(pods))), None)
+    found = next(filter(None, map(_pod_trouble, _newest(pods))), None)
+    if found and found.patience == _SCHEDULING:
+        return replace(found, patience=_SCHEDULING + _departure(pods) / _GRACE)
+    return found
+
+
+def _departure(pods: Sequence[Object]) -> float:
+    """Seconds in which a node's ports may still be held by Pods that are shutting down."""
+    leaving = [pod["metadata"] for pod in pods if pod["metadata"].get("deletionTimestamp")]
+    return float(max((meta.get("deletionGracePeriodSeconds") or 0 for meta in leaving), default=0))
 
 
 def restarts(pods: Sequence[Object]) -> int:

@@ -8,6 +8,7 @@ from dataclasses import replace
 
 from ..controllers import IngressController
 from ..controllers.base import wants_redirect
+from ..model.controller import Expose
 from ..model.routes import Entry, Site
 from ..model.services import echo_services
 from ..model.stack import ExtraProbe, Stack
@@ -21,24 +22,38 @@ ANY_HOST = "any-host.ingresskit.invalid"
 
 
 def probes(stack: Stack, dialect: IngressController, page: str | None) -> list[Probe]:
-    """Every probe of the stack. ``page``: the HTML of the custom 404 page, None where there is none of ours."""
+    """Every probe of the stack: all of them at the first way in, and at each further one some of each host.
+
+    ``page``: the HTML of the custom 404 page, None where there is none of ours."""
     world = _World(stack, dialect, page)
     found = [probe for site in stack.sites.values() for probe in _Site(world, site).probes()]
     found += _unknown_host(stack, dialect, page)
     found += [_extra(world, index, extra) for index, extra in enumerate(stack.ingress_smoke.extra)]
-    return [probe for probe in found if _exposed(stack, probe.request.scheme)]
+    first, *others = stack.controller.exposes
+    asked = [probe for probe in found if _exposed(first, probe.request.scheme)]
+    return asked + [probe for way in others for probe in _samples(found, way, dialect)]
+
+
+def _samples(found: list[Probe], way: Expose, dialect: IngressController) -> Iterator[Probe]:
+    """One route and one redirect of each host: behind a further way in are the same Pods, with the same routes."""
+    seen = set()
+    for probe in found:
+        sort = "redirect" if probe.kind == "redirect" else "route" if probe.kind in ("route", "login") else None
+        if sort and (probe.request.host, sort) not in seen and _exposed(way, probe.request.scheme):
+            seen.add((probe.request.host, sort))
+            yield replace(probe, way=way.name or dialect.default_namespace)
 
 
 def identity(probe: Probe) -> str:
     """What is asked and promised, in a line that equals another's where both are the same."""
     request, promise = probe.request, repr((probe.request.headers, probe.expected))
     mark = hashlib.sha256(promise.encode()).hexdigest()[:8]
-    return f"{request.method} {request.scheme}://{request.host}{request.path} #{mark}"
+    where = f" at {probe.way}" if probe.way else ""
+    return f"{request.method} {request.scheme}://{request.host}{request.path} #{mark}{where}"
 
 
-def _exposed(stack: Stack, scheme: Scheme) -> bool:
-    ports = stack.controller.exposes[0].ports
-    return (ports.http if scheme == "http" else ports.https) is not None
+def _exposed(way: Expose, scheme: Scheme) -> bool:
+    return (way.ports.http if scheme == "http" else way.ports.https) is not None
 
 
 class _World:

@@ -52,12 +52,14 @@ class Expected:
 
 @dataclass(frozen=True)
 class Probe:
-    """A request with its expected answer. ``source`` is the inventory key it proves."""
+    """A request with its expected answer. ``source`` is the inventory key it proves, ``way`` the further way in that it
+    is asked at (name of its Service), "" the first one."""
 
     request: Request
     expected: Expected
     source: str
     kind: Kind = "route"
+    way: str = ""
 
 
 @dataclass(frozen=True)
@@ -116,6 +118,13 @@ class Target:
     http_port: int | None
     https_port: int | None
     note: str = ""  # how it was found, e.g. "NodePort on node ingresskit-control-plane"
+    way: str = ""  # as of a probe
+    near: Target | None = (
+        None  # where connections begin that a port-forward takes there; None: they go there themselves
+    )
+
+    def port(self, scheme: Scheme) -> int | None:
+        return self.https_port if scheme == "https" else self.http_port
 
 
 @dataclass(frozen=True)
@@ -123,10 +132,19 @@ class SmokeReport:
     """All results of one run and what a reader must know about them (a test double, for instance)."""
 
     stack: str
-    target: Target
+    target: Target  # of the first way in
     results: tuple[ProbeResult, ...]
     notes: tuple[str, ...] = ()
     controller: str = ""  # e.g. "nginx 5.5.4"
     days_left: tuple[tuple[str, int], ...] = field(default=())  # host -> days its certificate is still valid
     ca_file: str | None = None
     seconds: float = 0.0  # from the first request to the last verdict; 0: not measured
+    further: tuple[Target, ...] = ()  # of the other ways in
+
+    @property
+    def targets(self) -> tuple[Target, ...]:
+        return (self.target, *self.further)
+
+    def at(self, probe: Probe) -> Target:
+        """Where a probe was sent."""
+        return next(target for target in self.targets if target.way == probe.way)

@@ -6,7 +6,8 @@ import asyncio
 import math
 import re
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import AsyncExitStack
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
@@ -37,8 +38,10 @@ def run(
     budget: float = math.inf,
     now: Callable[[], float] = time.monotonic,
     progress: Progress | None = None,
+    further: Sequence[Target] = (),
 ) -> list[ProbeResult]:
-    """Ask every probe at ``target`` concurrently and return the verdicts in the order of ``probes``.
+    """Ask every probe concurrently, at ``target`` or at that of ``further`` which has its way in, and return the
+    verdicts in the order of ``probes``.
 
     A probe that fails is asked again until ``wait`` seconds have passed since the start, and then has to pass twice
     in a row; one that passes at once is not asked again. ``timeout`` is for one request. TLS is verified against
@@ -50,9 +53,12 @@ def run(
     from .wire import Wire  # aiohttp takes a fifth of a second: only who probes pays
 
     async def prove_all() -> list[ProbeResult]:
-        async with Wire(target, ca_pem, timeout) as wire, asyncio.TaskGroup() as group:
+        wires = {each.way: Wire(each, ca_pem, timeout) for each in (target, *further)}
+        async with AsyncExitStack() as opened, asyncio.TaskGroup() as group:
+            for wire in wires.values():
+                await opened.enter_async_context(wire)
             begun = now()
-            prover = _Prover(wire, target, begun + wait, begun + budget, now, asyncio.Semaphore(CONCURRENT))
+            prover = _Prover(wires, begun + wait, begun + budget, now, asyncio.Semaphore(CONCURRENT))
             teller = group.create_task(prover.tell(progress)) if progress else None
             tasks = [group.create_task(prover.prove(probe)) for probe in probes]
             await asyncio.gather(*tasks)
@@ -65,8 +71,7 @@ def run(
 
 @dataclass
 class _Prover:
-    wire: Wire
-    target: Target
+    wires: Mapping[str, Wire]  # by way in
     deadline: float
     closing: float
     now: Callable[[], float]
@@ -82,7 +87,7 @@ class _Prover:
     async def prove(self, probe: Probe) -> ProbeResult:
         """Ask until the verdict is final: enough passes in a row, or a failure when the time is over."""
         self.unproven[id(probe)] = probe, "no answer yet"
-        hopeless = obstacle(probe.request, self.target)
+        hopeless = obstacle(probe.request, self.wires[probe.way].target)
         if hopeless:
             return ProbeResult(probe, False, error=hopeless, reason=hopeless, attempts=0)
         async with self.slots:
@@ -108,7 +113,7 @@ class _Prover:
         return result.ok or self.now() < self.deadline
 
     async def _ask(self, probe: Probe) -> ProbeResult:
-        outcome = await self.wire.ask(probe.request, probe.expected.tls)
+        outcome = await self.wires[probe.way].ask(probe.request, probe.expected.tls)
         ok, reason = judge(probe.expected, outcome)
         self.unproven[id(probe)] = probe, reason or "answered once"
         if isinstance(outcome, Failure):
@@ -118,8 +123,7 @@ class _Prover:
 
 def obstacle(request: Request, target: Target) -> str:
     """Say what keeps ``request`` from being sent at all, so that asking again is useless; empty when nothing does."""
-    port = target.https_port if request.scheme == "https" else target.http_port
-    if port is None:
+    if target.port(request.scheme) is None:
         return f"the controller is not exposed over {request.scheme}"
     if not _ON_THE_WIRE.fullmatch(request.path):
         return f"the path {request.path!r} cannot be sent: it must start with / and hold no blank or #"

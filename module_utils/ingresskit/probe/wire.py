@@ -60,7 +60,7 @@ class Wire:
     """
 
     def __init__(self, target: Target, ca_pem: str | None, timeout: float) -> None:
-        self._target, self._timeout = target, timeout
+        self.target, self._timeout = target, timeout
         self._anchor = "the given CA" if ca_pem else "a CA of this machine's store"
         self._trusting, self._trustless = trusting(ca_pem), trustless()
 
@@ -103,9 +103,9 @@ class Wire:
 
     async def _attempt(self, request: Request, context: ssl.SSLContext) -> Answer | Failure:
         """One request. Raises only ssl.SSLCertVerificationError; every other fault is a Failure."""
-        port = self._target.https_port if request.scheme == "https" else self._target.http_port
-        address = f"[{self._target.address}]" if ":" in self._target.address else self._target.address
-        endpoint, progress = f"{address}:{port}", SimpleNamespace(connected=False)
+        port, near = self.target.port(request.scheme), self.target.near or self.target
+        address = f"[{near.address}]" if ":" in near.address else near.address
+        endpoint, progress = f"{address}:{near.port(request.scheme)}", SimpleNamespace(connected=False)
         try:
             async with self._session.request(
                 request.method,

@@ -14,7 +14,8 @@ _SECRET_HEADERS = {"authorization", "cookie", "proxy-authorization"}
 def curl_command(report: SmokeReport, *, insecure: bool = False) -> str | None:
     """Return a curl command, quoted for a POSIX shell, for the first proven HTTPS route; the first route where none is.
 
-    ``insecure`` is for a CA that the reader has no file of. None where the report has no route.
+    ``insecure`` is for a CA that the reader has no file of. None where the report has no route, or none that is reached
+    without a port-forward.
     """
     routes = [
         result for result in report.results if result.probe.kind in ("route", "extra") and _sendable(result, report)
@@ -23,12 +24,18 @@ def curl_command(report: SmokeReport, *, insecure: bool = False) -> str | None:
         return None
     probe = min(routes, key=_rank).probe
     return shlex.join(
-        ["curl", *_trust(probe, report.ca_file, insecure), *_options(probe.request, report.target), _url(probe, report)]
+        [
+            "curl",
+            *_trust(probe, report.ca_file, insecure),
+            *_options(probe.request, report.at(probe)),
+            _url(probe, report),
+        ]
     )
 
 
 def _sendable(result: ProbeResult, report: SmokeReport) -> bool:
-    return _port(result.probe.request, report.target) is not None
+    target = report.at(result.probe)
+    return target.near is None and target.port(result.probe.request.scheme) is not None
 
 
 def _rank(result: ProbeResult) -> tuple[bool, bool, bool]:
@@ -64,7 +71,7 @@ def _options(request: Request, target: Target) -> list[str]:
 
 def _route_to(request: Request, target: Target) -> list[str]:
     """Connect to the target's address in the host's name: --resolve takes addresses only, --connect-to names too."""
-    port = _port(request, target)
+    port = target.port(request.scheme)
     try:
         version = ipaddress.ip_address(target.address).version
     except ValueError:
@@ -73,9 +80,5 @@ def _route_to(request: Request, target: Target) -> list[str]:
     return ["--resolve", f"{request.host}:{port}:{address}"]
 
 
-def _port(request: Request, target: Target) -> int | None:
-    return target.https_port if request.scheme == "https" else target.http_port
-
-
 def _url(probe: Probe, report: SmokeReport) -> str:
-    return base_url(probe.request, report.target) + probe.request.path
+    return base_url(probe.request, report.at(probe)) + probe.request.path

@@ -47,7 +47,8 @@ body:has(#failed:checked) tr.good { display: none; }
 <body>
 <h1 class="{{ 'failed' if failed else 'ok' }}">{{ summary }}</h1>
 <p>{{ title }}</p>
-<p>target {{ target }}</p>
+{% for target in targets %}<p>target {{ target }}</p>
+{% endfor %}
 {% for note in notes %}<p class="note">{{ note }}</p>
 {% endfor %}
 {% if failed %}<label><input type="checkbox" id="failed"> only what failed</label>{% endif %}
@@ -86,7 +87,7 @@ def render_html(report: SmokeReport) -> str:
     return page.render(
         title=title(report),
         summary=summary(report),
-        target=target_words(report.target),
+        targets=list(map(target_words, report.targets)),
         notes=[printable(note) for note in report.notes],
         failed=any(not result.ok for result in report.results),
         groups=[(url, list(same)) for url, same in groupby(rows(report), lambda row: row.url)],

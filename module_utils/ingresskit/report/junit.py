@@ -29,7 +29,7 @@ def render_junit(report: SmokeReport) -> str:
 
 
 def _properties(report: SmokeReport) -> list[tuple[str, str]]:
-    known = [("controller", report.controller), ("target", target_words(report.target))]
+    known = [("controller", report.controller), *(("target", target_words(target)) for target in report.targets)]
     notes = [("note", note) for note in report.notes]
     return known + notes + [(f"certificate days left: {host}", str(days)) for host, days in report.days_left]
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection
-from dataclasses import asdict, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +14,7 @@ from ..oracle.types import SmokeReport
 from ..probe.words import printable
 from .curl import curl_command
 from .junit import render_junit
-from .rows import Row, rows, summary
+from .rows import Row, rows, summary, target_facts
 from .table import MOST_FAILURES, render_table
 
 _CERTIFICATE = re.compile(r"-----BEGIN CERTIFICATE-----.+?-----END CERTIFICATE-----", re.S)
@@ -40,7 +40,8 @@ def result_of(
         "ingresskit_report": {
             "stack": printable(report.stack),
             "controller": printable(report.controller),
-            "target": asdict(report.target),
+            "target": target_facts(report.target),
+            "further_targets": list(map(target_facts, report.further)),
             "notes": [printable(note) for note in report.notes],
             "days_left": dict(report.days_left),
             "ok": not failed,

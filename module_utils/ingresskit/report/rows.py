@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from typing import Any
 
 from ..oracle.types import Answer, Expected, Probe, ProbeResult, Request, SmokeReport, Target
 from ..probe.words import describe, header, own_page, printable, quote
@@ -34,7 +35,7 @@ class Row:
 def rows(report: SmokeReport) -> list[Row]:
     """Return a row for each result, those of one URL together, in the order in which the URLs first appear."""
     days = dict(report.days_left)
-    made = [_row(result, report.target, days.get(result.probe.request.host)) for result in report.results]
+    made = [_row(result, report.at(result.probe), days.get(result.probe.request.host)) for result in report.results]
     order = {url: index for index, url in reversed(list(enumerate(row.url for row in made)))}
     return sorted(made, key=lambda row: order[row.url])
 
@@ -43,7 +44,7 @@ def _row(result: ProbeResult, target: Target, days: int | None) -> Row:
     request = result.probe.request
     return Row(
         url=base_url(request, target),
-        path=printable(request.path) + trait(result.probe),
+        path=printable(request.path) + trait(result.probe) + _place(result.probe),
         expected=expected_words(result.probe.expected),
         answer=_answer(result),
         tls=_tls(result, days),
@@ -67,9 +68,14 @@ def trait(probe: Probe) -> str:
     return ""
 
 
+def _place(probe: Probe) -> str:
+    """Which of several ways in it was asked at; the first goes without saying."""
+    return printable(f" (at {probe.way})", 80) if probe.way else ""
+
+
 def base_url(request: Request, target: Target) -> str:
     """Return ``https://host:port`` as a browser shows it: without the port where it is the scheme's own."""
-    port = target.https_port if request.scheme == "https" else target.http_port
+    port = target.port(request.scheme)
     suffix = "" if port in (None, _DEFAULT_PORTS[request.scheme]) else f":{port}"
     return f"{request.scheme}://{printable(request.host)}{suffix}"
 
@@ -167,10 +173,23 @@ def title(report: SmokeReport) -> str:
 
 
 def target_words(target: Target) -> str:
-    """Return where the requests went: ``127.0.0.1, http 30080, https 30443 (NodePort on node x)``."""
+    """Return where the requests went: ``127.0.0.1, http 30080, https 30443 (NodePort on node x)``; of a further way in
+    with its name before that."""
     ports = [
         f"http {target.http_port}" if target.http_port else "",
         f"https {target.https_port}" if target.https_port else "",
     ]
     where = ", ".join(filter(None, (target.address, *ports)))
-    return printable(f"{where} ({target.note})" if target.note else where)
+    named = f"{target.way}: {where}" if target.way else where
+    return printable(f"{named} ({target.note})" if target.note else named)
+
+
+def target_facts(target: Target) -> dict[str, Any]:
+    """A target as data."""
+    return {
+        "way": target.way,
+        "address": target.address,
+        "http_port": target.http_port,
+        "https_port": target.https_port,
+        "note": target.note,
+    }

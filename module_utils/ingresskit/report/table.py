@@ -27,7 +27,8 @@ def render_table(report: SmokeReport, width: int = WIDTH, colour: bool = False) 
     """
     made = rows(report)
     shown = _most_telling(made)
-    lines = [title(report), *map(printable, report.notes), f"target {target_words(report.target)}", ""]
+    targets = [f"target {target_words(target)}" for target in report.targets]
+    lines = [title(report), *map(printable, report.notes), *targets, ""]
     if shown:
         lines += [*_table(shown, width), *_left_out(made, shown), ""]
     lines += [summary(report), *_failures([row for row in made if not row.ok])]

@@ -1,0 +1,176 @@
+"""A way to the Pods of a Service through the API server, for who cannot reach the cluster's own addresses.
+
+As ``kubectl port-forward`` does, over WebSockets (k8s.io/apimachinery, pkg/util/httpstream; subprotocol
+v4.channel.k8s.io): every connection gets one of its own, whose frames begin with the number of a channel, 0 for data
+and 1 for an error; the first frame of each tells the port. kubernetes.stream has a PortForward as well, which loses the
+end of an answer where the server closes at once: what a smoke test is bound to meet.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+from collections.abc import Iterator, Sequence
+from concurrent.futures import Future
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, replace
+from functools import partial
+from threading import Thread
+from typing import TYPE_CHECKING
+
+from ..errors import ClusterError
+from ..oracle.types import Scheme, Target
+from .exposure import KEY
+from .resources import BUILTIN, Object
+
+if TYPE_CHECKING:
+    from aiohttp import ClientSession, ClientWebSocketResponse
+
+    from .client import Api, KubeApi
+    from .transport import Upgrade
+
+HERE = "127.0.0.1"
+_SLICE = BUILTIN["discovery.k8s.io/v1", "EndpointSlice"]
+_CHUNK = 64 * 1024
+_PROTOCOL = "v4.channel.k8s.io"
+
+
+@dataclass(frozen=True)
+class End:
+    """A ready Pod behind a Service, with its port for each of the Service's ports, by their names."""
+
+    pod: str
+    ports: dict[str, int]
+
+
+def ends(api: Api, namespace: str, service: str) -> list[End]:
+    """The ready Pods behind a Service. Raises ClusterError."""
+    slices = api.list_objects(_SLICE, namespace, f"kubernetes.io/service-name={service}").items
+    found = {end.pod: end for piece in slices for end in _ends(piece)}
+    return [found[pod] for pod in sorted(found)]
+
+
+def _ends(piece: Object) -> Iterator[End]:
+    ports = {port.get("name") or "": int(port["port"]) for port in piece.get("ports") or () if port.get("port")}
+    for endpoint in piece.get("endpoints") or ():
+        made_of = endpoint.get("targetRef") or {}
+        if made_of.get("kind") == "Pod" and (endpoint.get("conditions") or {}).get("ready") is not False:
+            yield End(made_of["name"], ports)
+
+
+@contextmanager
+def forwarded(api: KubeApi, namespace: str, service: str, target: Target) -> Iterator[Target]:
+    """``target`` with the near end of a port-forward to the Pods of a Service, for as long as the block lasts.
+
+    Raises ClusterError naming ``ingress_controller.expose`` where there is no ready Pod, or no right to do that.
+    """
+    far = ends(api, namespace, service)
+    if not far:
+        raise ClusterError(f"{KEY}: ClusterIP: no Pod behind the Service {namespace}/{service} is ready")
+    schemes: list[Scheme] = [scheme for scheme in ("http", "https") if target.port(scheme)]
+    forward = _Forward(api.upgrade(f"/api/v1/namespaces/{namespace}/pods"), far, schemes)
+    thread = Thread(target=forward.run, name="port-forward", daemon=True)
+    thread.start()
+    try:
+        ports = forward.ready.result()
+        pods = f"{len(far)} Pods" if len(far) > 1 else f"Pod {far[0].pod}"
+        note = f"{target.note} by a port-forward of the API server to {pods}"
+        yield replace(target, note=note, near=Target(HERE, ports.get("http"), ports.get("https")))
+    finally:
+        forward.stop()
+        thread.join()
+
+
+class _Forward:
+    """Listens here and carries each connection to the next of the Pods. ``ready``: the port here for each scheme."""
+
+    def __init__(self, upgrade: Upgrade, far: Sequence[End], schemes: Sequence[Scheme]) -> None:
+        self.ready: Future[dict[str, int]] = Future()
+        self._upgrade, self._schemes = upgrade, schemes
+        self._first, self._turns = far[0], itertools.cycle(far)
+        self._loop, self._over = asyncio.new_event_loop(), asyncio.Event()
+
+    def run(self) -> None:
+        """Until ``stop`` is called, by another thread."""
+        with asyncio.Runner(loop_factory=lambda: self._loop) as runner:
+            try:
+                runner.run(self._serve())
+            except Exception as error:
+                self.ready.set_exception(error)
+
+    def stop(self) -> None:
+        with suppress(RuntimeError):  # it has ended already
+            self._loop.call_soon_threadsafe(self._over.set)
+
+    async def _serve(self) -> None:
+        from aiohttp import ClientSession, ClientTimeout  # takes a fifth of a second: only who forwards pays
+
+        async with ClientSession(headers=self._upgrade.headers, timeout=ClientTimeout(sock_connect=5)) as session:
+            await self._try(session)
+            ports: dict[str, int] = {}
+            for scheme in self._schemes:
+                server = await asyncio.start_server(partial(self._carry, session, scheme), HERE, 0)
+                ports[scheme] = server.sockets[0].getsockname()[1]
+            self.ready.set_result(ports)
+            await self._over.wait()
+
+    async def _try(self, session: ClientSession) -> None:
+        """Whether this is possible at all. Raises ClusterError."""
+        from aiohttp import ClientError, WSServerHandshakeError
+
+        try:
+            await (await self._open(session, self._first, self._schemes[0])).close()
+        except (ClientError, OSError) as error:
+            status = error.status if isinstance(error, WSServerHandshakeError) else 0
+            why = "RBAC does not grant pods/portforward" if status == 403 else f"it failed: {error}"
+            raise ClusterError(
+                f"{KEY}: from outside the cluster a ClusterIP is reached by a port-forward only, and {why}:"
+                " set its address, or run this inside the cluster"
+            ) from error
+
+    async def _open(self, session: ClientSession, end: End, scheme: str) -> ClientWebSocketResponse:
+        to = self._upgrade
+        return await session.ws_connect(
+            f"{to.url}/{end.pod}/portforward?ports={end.ports[scheme]}",
+            protocols=(_PROTOCOL,),
+            ssl=to.context or True,
+            server_hostname=to.server_name,
+            proxy=to.proxy,
+            max_msg_size=0,
+        )
+
+    async def _carry(
+        self, session: ClientSession, scheme: str, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
+    ) -> None:
+        """One connection. Where it breaks off, who asked sees it end."""
+        from aiohttp import ClientError
+
+        with suppress(ClientError, OSError):
+            far = await self._open(session, next(self._turns), scheme)
+            sending = asyncio.create_task(_send(reader, far))
+            try:
+                await _receive(far, writer)
+            finally:
+                sending.cancel()
+                await far.close()
+        writer.close()
+
+
+async def _send(reader: asyncio.StreamReader, far: ClientWebSocketResponse) -> None:
+    with suppress(OSError):
+        while data := await reader.read(_CHUNK):
+            await far.send_bytes(b"\0" + data)
+    await far.close()
+
+
+async def _receive(far: ClientWebSocketResponse, writer: asyncio.StreamWriter) -> None:
+    begun: set[int] = set()
+    async for message in far:
+        channel, data = message.data[0], message.data[1:]
+        if channel not in begun:
+            begun.add(channel)
+        elif channel:  # what went wrong at the other end
+            return
+        else:
+            writer.write(data)
+            await writer.drain()
