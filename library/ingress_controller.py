@@ -29,7 +29,7 @@ options:
     description:
       - The controller, as C(ingress_controller) of the inventory; all keys are in C(docs/reference/inventory.md).
       - Its C(expose) makes no Service here. The controller learns from it how it is reached, so give the one that
-        M(ingress_service) gets, at least where it has a C(name) or C(type=LoadBalancer).
+        M(ingress_service) gets, at least where it has a C(name), C(type=LoadBalancer) or C(type=HostPort).
       - It knows no routes, so what their options say in a controller's own configuration is not there. M(ingress_route)
         refuses such options; M(ingress_stack) brings routes and controller in one.
       - A backend of type C(ExternalName) behind C(kind=traefik) needs the key

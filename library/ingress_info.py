@@ -69,7 +69,12 @@ target:
   description: Address and ports of the controller, and how they were found; null where it is not exposed.
   returned: when installed
   type: dict
-  sample: {"address": "127.0.0.1", "http_port": 30080, "https_port": 30443, "note": "NodePort"}
+  sample: {"way": "", "address": "127.0.0.1", "http_port": 30080, "https_port": 30443, "note": "NodePort"}
+further_targets:
+  description: The same for the other ways in, with the name of the Service as C(way).
+  returned: when installed
+  type: list
+  elements: dict
 ca_certificate:
   description: The stack's CA as PEM, null where it issues no certificate.
   returned: when installed

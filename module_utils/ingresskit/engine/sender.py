@@ -27,6 +27,7 @@ from .diff import same
 from .fields import ours, paths
 from .handover import HANDOVER, comes_back, hands_over, number_of
 from .normalise import generated
+from .reclass import balanced, between, changes_class
 from .stages import UNKNOWN, stage
 from .until import gone
 
@@ -137,6 +138,8 @@ class Sender:
         except Invalid as error:
             if not error.immutable:
                 raise
+            if changes_class(obj, error):
+                return self._reclass(obj, dry_run, whole)
             return self._recreate(obj, change, error, dry_run, whole)
 
     def _patch(self, obj: Object, change: Change, dry_run: bool, whole: bool) -> Object:
@@ -199,6 +202,10 @@ class Sender:
             if not change.adopt and any(cause.manager in LEGACY for cause in foreign):
                 remedy += ", or ingress_apply.adopt: true to take over what kubectl or helm hold"
             raise ConflictError(f"{change.ref}: {held}: {remedy}") from conflict
+
+    def _reclass(self, obj: Object, dry_run: bool, whole: bool) -> Object:
+        between_them = self.api.apply(between(obj), force=True, dry_run=dry_run)
+        return balanced(between_them, obj) if dry_run else self.api.apply(obj, force=True, metadata_only=not whole)
 
     def _recreate(self, obj: Object, change: Change, error: Invalid, dry_run: bool, whole: bool) -> Object:
         if change.ref.kind in _HOLDING:
