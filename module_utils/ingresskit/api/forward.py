@@ -12,7 +12,7 @@ import asyncio
 import itertools
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future
-from contextlib import contextmanager, suppress
+from contextlib import AsyncExitStack, closing, contextmanager, suppress
 from dataclasses import dataclass, replace
 from functools import partial
 from threading import Thread
@@ -105,11 +105,15 @@ class _Forward:
     async def _serve(self) -> None:
         from aiohttp import ClientSession, ClientTimeout  # takes a fifth of a second: only who forwards pays
 
-        async with ClientSession(headers=self._upgrade.headers, timeout=ClientTimeout(sock_connect=5)) as session:
+        ports: dict[str, int] = {}
+        async with (
+            ClientSession(headers=self._upgrade.headers, timeout=ClientTimeout(sock_connect=5)) as session,
+            AsyncExitStack() as servers,
+        ):
             await self._try(session)
-            ports: dict[str, int] = {}
             for scheme in self._schemes:
                 server = await asyncio.start_server(partial(self._carry, session, scheme), HERE, 0)
+                servers.callback(server.close)
                 ports[scheme] = server.sockets[0].getsockname()[1]
             self.ready.set_result(ports)
             await self._over.wait()
@@ -145,7 +149,7 @@ class _Forward:
         """One connection. Where it breaks off, who asked sees it end."""
         from aiohttp import ClientError
 
-        with suppress(ClientError, OSError):
+        with closing(writer), suppress(ClientError, OSError):
             far = await self._open(session, next(self._turns), scheme)
             sending = asyncio.create_task(_send(reader, far))
             try:
@@ -153,7 +157,6 @@ class _Forward:
             finally:
                 sending.cancel()
                 await far.close()
-        writer.close()
 
 
 async def _send(reader: asyncio.StreamReader, far: ClientWebSocketResponse) -> None:
