@@ -295,3 +295,109 @@ def test_passthrough_without_its_flag_is_refused():
 def test_a_passthrough_host_is_claimed_like_any_other():
     found = built(ingress(created=OLDER), transport_server(created=YOUNGER), argv=PASSTHROUGH)
     assert [key for key, *_ in messages(found.problems)] == ["TransportServer/cafe"]
+
+
+# -- TCP and UDP ports ------------------------------------------------------------------------------------------------
+
+LISTEN = ["-global-configuration=ic/ports"]
+
+
+def ports(*listeners):
+    return custom("GlobalConfiguration", "ports", {"listeners": list(listeners)}, namespace="ic")
+
+
+def listener(name="tcp-5432", port=5432, protocol="TCP"):
+    return {"name": name, "port": port, "protocol": protocol}
+
+
+def passed_on(name="one", to=("tcp-5432", "TCP"), created=OLDER, **more):
+    spec = {"ingressClassName": "nginx", "listener": dict(zip(("name", "protocol"), to, strict=True))}
+    spec |= {"upstreams": [upstream()], "action": {"pass": "tea"}}
+    return custom("TransportServer", name, spec | more, created=created)
+
+
+def test_a_listener_is_a_server_of_the_stream_block():
+    text = conf(ports(listener()), passed_on(), argv=LISTEN)
+    stream = text[: text.index("http {")]
+    assert text.startswith("load_module ")
+    assert "upstream ts_cafe_one {\n    random two least_conn;\n    server 10.0.0.1:8080;\n}" in stream
+    assert "    listen 5432;\n    listen [::]:5432;\n    proxy_pass ts_cafe_one;" in stream
+    assert "ssl_preread" not in stream
+
+
+def test_udp_goes_to_the_udp_port_of_its_service():
+    found = built(ports(listener("udp-53", 53, "UDP")), passed_on(to=("udp-53", "UDP")), argv=LISTEN)
+    assert "    listen 53 udp;" in found.chunks[0].stream
+    assert "nginx-502-server.sock" in found.chunks[0].stream  # tea-svc has TCP ports only
+
+
+def test_ports_stand_beside_passthrough():
+    text = conf(ports(listener()), passed_on(), transport_server(), argv=[*LISTEN, *PASSTHROUGH])
+    assert text.count("load_module") == 1 and text.count("stream {") == 1
+    assert "listen 5432;" in text and f"{HOST} unix:/var/lib/nginx/passthrough-cafe_cafe.sock;" in text
+
+
+def test_a_listener_belongs_to_the_older():
+    older, younger = passed_on(), passed_on("two", created=YOUNGER)
+    found = built(ports(listener()), younger, older, argv=LISTEN)
+    assert [chunk.key[1] for chunk in found.chunks] == ["TransportServer/one"]
+    assert [(report.reason, report.message) for report in found.problems] == [
+        ("Rejected", "Listener tcp-5432 is taken by another resource")
+    ]
+    assert not built(ports(listener()), younger, argv=LISTEN).problems  # promoted when the other goes
+
+
+@pytest.mark.parametrize(
+    "objects",
+    [
+        (passed_on(),),  # no GlobalConfiguration
+        (ports(listener("other")), passed_on()),
+        (ports(listener(protocol="UDP")), passed_on()),
+    ],
+)
+def test_a_listener_that_does_not_exist(objects):
+    (problem,) = built(*objects, argv=LISTEN).problems
+    assert problem.message == "Listener tcp-5432 doesn't exist"
+
+
+def test_without_its_flag_no_listener_exists():
+    assert [each.message for each in built(ports(listener()), passed_on()).problems] == [
+        "Listener tcp-5432 doesn't exist"
+    ]
+    with pytest.raises(flags.FlagError, match="global-configuration flag requires -enable-custom-resources"):
+        flags.parse([*LISTEN, "-enable-custom-resources=false"])
+
+
+@pytest.mark.parametrize(
+    ("bad", "words"),
+    [
+        (listener("web", 80), "port 80 is forbidden"),
+        (listener("status", 8080), "port 8080 is forbidden"),
+        (listener("tls-passthrough"), "is the name of a built-in listener"),
+        (listener("Tcp"), 'Invalid value: "Tcp"'),
+        (listener("big", 65536), "port: Invalid value: 65536"),
+        (listener("x", protocol="HTTP"), "knows TCP and UDP only"),
+        (listener("tcp-1", 1), 'name: Duplicate value: "tcp-1"'),
+        (listener("again", 1), "Duplicated ip:port protocol combination 1 TCP"),
+    ],
+)
+def test_a_bad_listener_is_left_out_and_told_of(bad, words):
+    good = listener("tcp-1", 1), listener("udp-1", 1, "UDP")
+    found = built(ports(*good, bad), passed_on(to=("tcp-1", "TCP")), argv=LISTEN)
+    (problem,) = found.problems
+    assert (problem.reason, words in problem.message) == ("AddedOrUpdatedWithError", True), problem.message
+    assert len(found.chunks) == 1
+
+
+@pytest.mark.parametrize(
+    ("more", "words"),
+    [
+        ({"host": HOST}, "host field is allowed only for TLS Passthrough"),
+        ({"to": ("tls-passthrough", "TCP")}, "must be 'TLS_PASSTHROUGH' for the built-in"),
+        ({"to": ("http", "HTTP")}, "the test double knows TCP, UDP"),
+        ({"action": {"pass": "milk"}}, "spec.action.pass: Not found"),
+    ],
+)
+def test_a_transport_server_at_fault_is_refused(more, words):
+    (problem,) = built(ports(listener()), passed_on(**more), argv=LISTEN).problems
+    assert words in problem.message

@@ -201,6 +201,14 @@ def test_grpc_says_who_it_is():
         assert process.wait(10) == 0
 
 
+def test_udp_says_who_it_is_and_what_it_heard_beside_http():
+    with backend("UDP") as (_, url), socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as asking:
+        asking.settimeout(10)
+        asking.sendto(b"tea?\xff", ("127.0.0.1", int(url.rpartition(":")[2])))
+        assert json.loads(asking.recv(2048)) == echo.identity(WHO) | {"said": "tea?\N{REPLACEMENT CHARACTER}"}
+        assert ask(f"{url}/tea")[2]["path"] == "/tea"
+
+
 def test_an_unknown_protocol_is_refused():
     env = {"PATH": os.environ["PATH"], "PROTOCOL": "GOPHER"}
     ran = subprocess.run([sys.executable, FOLDER / "echo.py"], env=env, capture_output=True, text=True, check=False)

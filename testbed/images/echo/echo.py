@@ -3,8 +3,9 @@
 Any method and path. A path that ends in `/status/<code>` answers that status, one that ends in `/delay/<seconds>`
 answers late (an Ingress passes the route's prefix on, hence "ends in"). A WebSocket echoes every message. Identity
 comes from the environment: POD_NAME, SERVICE, POD_NAMESPACE, NODE_NAME; the port from PORT. PROTOCOL is HTTP, HTTPS
-(with a certificate made at the start, in the name of SERVICE) or GRPC: h2c, where the call /ingresskit.Echo/Who, which
-takes any message, answers the identity as JSON.
+(with a certificate made at the start, in the name of SERVICE), GRPC: h2c, where the call /ingresskit.Echo/Who, which
+takes any message, answers the identity as JSON, or UDP: beside HTTP, every datagram to the same port is
+answered with the identity and what it said.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ import sys
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import cast
 
 from aiohttp import WSMsgType, web
 
@@ -31,6 +33,7 @@ LONGEST_DELAY = 60.0
 DRAIN = 1.0  # seconds in which new connections are still served after SIGTERM: proxies hear of the end a moment later
 FINISH = 65.0  # seconds for requests in flight: the longest delay and a little
 CHUNK = 1 << 16
+LONGEST_WORD = 512  # of a datagram that is said again
 JSON = "application/json"
 
 
@@ -213,11 +216,25 @@ async def serve_grpc(port: int, who: Mapping[str, str], ended: asyncio.Event) ->
     await server.wait_closed()
 
 
+class Datagrams(asyncio.DatagramProtocol):
+    """Answers each with the identity and what it said, as JSON."""
+
+    def __init__(self, who: Mapping[str, str]) -> None:
+        self._who = who
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self._transport = cast(asyncio.DatagramTransport, transport)
+
+    def datagram_received(self, data: bytes, addr: tuple[str, int]) -> None:
+        said = data[:LONGEST_WORD].decode(errors="replace")
+        self._transport.sendto(json.dumps({**self._who, "said": said}).encode(), addr)
+
+
 async def serve(env: Mapping[str, str]) -> None:
     """Serve what the environment asks for until SIGTERM."""
     port, who, protocol = int(env.get("PORT", "8080")), identity(env), env.get("PROTOCOL", "HTTP")
-    if protocol not in ("HTTP", "HTTPS", "GRPC"):
-        sys.exit(f"echo: PROTOCOL {protocol!r}: must be HTTP, HTTPS or GRPC")
+    if protocol not in ("HTTP", "HTTPS", "GRPC", "UDP"):
+        sys.exit(f"echo: PROTOCOL {protocol!r}: must be HTTP, HTTPS, GRPC or UDP")
     ended = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, ended.set)
@@ -225,6 +242,9 @@ async def serve(env: Mapping[str, str]) -> None:
     if protocol == "GRPC":
         await serve_grpc(port, who, ended)
     else:
+        if protocol == "UDP":
+            loop = asyncio.get_running_loop()
+            await loop.create_datagram_endpoint(lambda: Datagrams(who), local_addr=("0.0.0.0", port))
         tls = own_certificate(who["service"] or who["pod"]) if protocol == "HTTPS" else None
         await serve_http(port, who, tls, ended)
 

@@ -20,7 +20,7 @@ from .leader import Leader
 from .model import Obj
 from .nginx import Nginx, has_ipv6
 from .status import Writer
-from .store import CUSTOM_KINDS, Store, Table
+from .store import CUSTOM_KINDS, GLOBAL, Store, Table
 
 log = logging.getLogger("nginx_double")
 CONTROLLER = "nginx.org/ingress-controller"
@@ -163,9 +163,10 @@ def tables(flags: Flags) -> list[Table]:
         namespace, _, name = flags.text(flag).partition("/")
         if name and not {"", namespace} & set(secret_namespaces):
             found.append(Table("secrets", namespace, {"fieldSelector": f"metadata.name={name}"}))
-    namespace, _, name = flags.text("nginx-configmaps").partition("/")
-    if name:
-        found.append(Table("configmaps", namespace, {"fieldSelector": f"metadata.name={name}"}))
+    for resource, flag in (("configmaps", "nginx-configmaps"), (GLOBAL, "global-configuration")):
+        namespace, _, name = flags.text(flag).partition("/")
+        if name:
+            found.append(Table(resource, namespace, {"fieldSelector": f"metadata.name={name}"}))
     return found
 
 

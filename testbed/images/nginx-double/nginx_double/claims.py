@@ -70,7 +70,7 @@ def arbitrate(ingresses: dict[Key, Obj], flags: Flags, custom: Sequence[Obj] = (
     """
     problems: list[Report] = []
     valid: list[Obj] = []
-    for ingress in _by_age(ingresses | {key_of(each): each for each in custom}):
+    for ingress in by_age([*ingresses.values(), *custom]):
         if is_custom(ingress):
             valid.append(ingress)
         elif ours(ingress, flags.text("ingress-class")):
@@ -89,14 +89,16 @@ def arbitrate(ingresses: dict[Key, Obj], flags: Flags, custom: Sequence[Obj] = (
     return [claim for claim in claims if claim.hosts], problems
 
 
-def _by_age(ingresses: dict[Key, Obj]) -> list[Obj]:
+def by_age(objects: Sequence[Obj]) -> list[Obj]:
+    """The oldest first; of two of one second that with the larger uid."""
+
     def older(one: Obj, other: Obj) -> int:
         ours_, theirs = one["metadata"], other["metadata"]
         if ours_["creationTimestamp"] != theirs["creationTimestamp"]:
             return -1 if ours_["creationTimestamp"] < theirs["creationTimestamp"] else 1
         return -1 if ours_["uid"] > theirs["uid"] else 1
 
-    return sorted(ingresses.values(), key=cmp_to_key(older))
+    return sorted(objects, key=cmp_to_key(older))
 
 
 def _claim_hosts(claims: list[Claim]) -> dict[str, Claim]:

@@ -13,6 +13,7 @@ from .flags import Flags
 from .model import VIRTUAL_SERVER, Key, Obj, Report, key_of, place_of
 
 TRANSPORT = "TransportServer"
+PROTOCOLS = ("TCP", "UDP")  # of listeners
 PATH = re.compile(r'(= ?|~\*? ?)?[^\s{};"]+')
 REDIRECT = re.compile(r'(https?|\$\{scheme\}|\$\{http_x_forwarded_proto\})://[^\s"\\]+')
 REDIRECT_CODES = (301, 302, 307, 308)
@@ -42,12 +43,17 @@ def claimants(resources: dict[Key, Obj], flags: Flags) -> tuple[list[Obj], list[
     return valid, refused
 
 
+def has_port(ts: Obj) -> bool:
+    """Whether a TransportServer asks for a port of its own, and not for the built-in listener of TLS passthrough."""
+    return (ts["spec"].get("listener") or {}).get("protocol") in PROTOCOLS
+
+
 def _label(obj: Obj) -> str:
     return "/".join(place_of(obj))
 
 
 def _listener(obj: Obj, flags: Flags) -> str:
-    if obj["kind"] == TRANSPORT and not flags.on("enable-tls-passthrough"):
+    if obj["kind"] == TRANSPORT and not has_port(obj) and not flags.on("enable-tls-passthrough"):
         return "TLS Passthrough is not enabled"
     return ""
 
@@ -64,9 +70,15 @@ def _virtual_server(spec: Obj) -> Iterator[str]:
 
 def _transport_server(spec: Obj) -> Iterator[str]:
     listener = spec.get("listener") or {}
-    if listener != {"name": "tls-passthrough", "protocol": "TLS_PASSTHROUGH"}:
-        yield "spec.listener: the test double knows tls-passthrough of protocol TLS_PASSTHROUGH only"
-    if not spec.get("host"):
+    if listener.get("protocol") in PROTOCOLS:
+        if spec.get("host"):
+            yield "spec.host: Forbidden: host field is allowed only for TLS Passthrough TransportServers"
+        if listener.get("name") == "tls-passthrough":
+            yield "spec.listener.protocol: must be 'TLS_PASSTHROUGH' for the built-in tls-passthrough listener"
+    elif listener != {"name": "tls-passthrough", "protocol": "TLS_PASSTHROUGH"}:
+        known = "TCP, UDP, and tls-passthrough of protocol TLS_PASSTHROUGH"
+        yield f"spec.listener: the test double knows {known} only"
+    elif not spec.get("host"):
         yield "spec.host: must specify host for TLS Passthrough TransportServer"
     yield from _upstreams(spec)
     if (spec.get("action") or {}).get("pass") not in _names(spec):

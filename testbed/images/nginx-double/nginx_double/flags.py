@@ -66,7 +66,7 @@ FLAGS: dict[str, tuple[Value, str]] = {
     "enable-oidc": (False, REFUSE),
     "enable-service-insight": (False, REFUSE),
     "enable-tls-passthrough": (False, IMITATE),
-    "global-configuration": ("", REFUSE),
+    "global-configuration": ("", IMITATE),
     "ingress-template-path": ("", REFUSE),
     "ingresslink": ("", REFUSE),
     "main-template-path": ("", REFUSE),
@@ -184,11 +184,13 @@ def _check(flags: Flags) -> None:
         for part in flags.names(name):
             if not DNS_NAME.fullmatch(part):
                 raise FlagError(f"Invalid value for {name}: invalid resource name {part}", 1)
-    for name in ("nginx-configmaps", "default-server-tls-secret", "wildcard-tls-secret"):
+    for name in ("nginx-configmaps", "default-server-tls-secret", "wildcard-tls-secret", "global-configuration"):
         if flags.text(name) and not re.fullmatch(r"[^/]+/[^/]+", flags.text(name)):
             raise FlagError(f"Invalid value for {name}: {flags.text(name)}: must have the form <namespace>/<name>", 1)
     if flags.on("enable-tls-passthrough") and not flags.on("enable-custom-resources"):
         raise FlagError("enable-tls-passthrough flag requires -enable-custom-resources", 1)
+    if flags.text("global-configuration") and not flags.on("enable-custom-resources"):
+        raise FlagError("global-configuration flag requires -enable-custom-resources", 1)
     for cidr in flags.names("nginx-status-allow-cidrs"):
         try:
             ipaddress.ip_network(cidr, strict=False)

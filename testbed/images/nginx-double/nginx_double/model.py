@@ -60,7 +60,8 @@ class Report:
 class Chunk:
     """The configuration of one Ingress (a master with its minions): what F5 writes into one file of conf.d.
 
-    A TransportServer's stands in the stream block: ``stream``, and its ``host`` with the socket to hand it to.
+    A TransportServer's stands in the stream block: ``stream``, and where TLS passes, its ``host`` with the socket to
+    hand it to.
     """
 
     key: Key

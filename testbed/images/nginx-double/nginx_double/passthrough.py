@@ -1,9 +1,11 @@
-"""TLS passthrough: nginx reads the name in the handshake and hands the connection on, to a backend or to itself."""
+"""The stream block, and TLS passthrough in it: nginx reads the name in the handshake and hands the connection on, to a
+backend or to itself."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 
+from . import listeners
 from .backends import endpoints
 from .claims import Claim
 from .flags import Flags
@@ -33,20 +35,25 @@ def render(claim: Claim, world: World) -> tuple[Chunk, dict[Key, list[str]]]:
 
 def load(flags: Flags) -> list[str]:
     """What stands first in nginx.conf."""
-    return [MODULE] if flags.on(FLAG) else []
+    return [MODULE] if flags.on(FLAG) or listeners.enabled(flags) else []
 
 
 def stream(flags: Flags) -> list[str]:
-    """The stream block, with places for the chunks'; nothing without the flag."""
-    if not flags.on(FLAG):
+    """The stream block, with places for the chunks'; nothing without a flag that asks for it."""
+    if not load(flags):
         return []
+    return ["stream {", "#STREAMS#", *(_passthrough(flags) if flags.on(FLAG) else []), "}"]
+
+
+def _passthrough(flags: Flags) -> list[str]:
+    """Who gets a connection to the HTTPS port, by the name in its handshake."""
     port = flags.number("tls-passthrough-port")
     families = [""] if flags.on("disable-ipv6") else ["", "[::]:"]
     lines = ["map_hash_bucket_size 256;", "map $ssl_preread_server_name $passthrough {", "    hostnames;"]
-    lines += [f"    default {SOCKET};", "#HOSTS#", "}", "#STREAMS#", "server {"]
+    lines += [f"    default {SOCKET};", "#HOSTS#", "}", "server {"]
     lines += [f"    listen {family}{port};" for family in families]
     lines += ["    ssl_preread on;", "    proxy_protocol on;", "    proxy_pass $passthrough;", "}"]
-    return ["stream {", *lines, "}"]
+    return lines
 
 
 def fill(main: str, chunks: Iterable[Chunk]) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from . import claims, custom, dialect, passthrough, server, tls, virtualserver
+from . import claims, custom, dialect, listeners, passthrough, server, tls, virtualserver
 from .claims import Claim
 from .flags import Flags
 from .locations import World
@@ -31,10 +31,16 @@ def build(snapshot: Snapshot, flags: Flags, special: Mapping[str, Obj | None]) -
         if secret is not None:
             setattr(world, f"{name}_file", tls.tls_file(key_of(secret), secret, world.files))
     claimants, refused = custom.claimants(snapshot.custom, flags)
-    held, problems = claims.arbitrate(snapshot.ingresses, flags, claimants)
-    problems += refused
+    streams = [each for each in claimants if each["kind"] == custom.TRANSPORT and custom.has_port(each)]
+    held, problems = claims.arbitrate(snapshot.ingresses, flags, [each for each in claimants if each not in streams])
+    listening, unheard = listeners.arbitrate(claims.by_age(streams), snapshot, flags)
+    problems += refused + unheard
     chunks: list[Chunk] = []
     accepted: list[Report] = []
+    for stream in listening:
+        chunk, warnings = listeners.render(stream, world)
+        chunks.append(chunk)
+        accepted.append(_accepted(stream[0], warnings[chunk.key]))
     for claim in held:
         chunk, warnings = RENDERERS.get(claim.ingress.get("kind", ""), server.render)(claim, world)
         chunks.append(chunk)
@@ -45,7 +51,7 @@ def build(snapshot: Snapshot, flags: Flags, special: Mapping[str, Obj | None]) -
         chunks=chunks,
         files=world.files,
         accepted=accepted,
-        owners=claims.owners(held),
+        owners=claims.owners(held) | {key_of(ts): key_of(ts) for ts, _ in listening},
         problems=problems,
         notes=[_note(report.obj, name) for report in accepted for name in dialect.not_imitated(report.obj)],
         configmap=configmap_reports,

@@ -31,7 +31,8 @@ CUSTOM_KINDS = {
     "policies": ("k8s.nginx.org/v1", "Policy"),
     "transportservers": ("k8s.nginx.org/v1", "TransportServer"),
 }
-KINDS |= CUSTOM_KINDS
+GLOBAL = "globalconfigurations"  # one of them, by its name
+KINDS |= CUSTOM_KINDS | {GLOBAL: ("k8s.nginx.org/v1", "GlobalConfiguration")}
 SECRET_TYPES = {tls.TLS, tls.HTPASSWD}
 
 
@@ -87,7 +88,7 @@ class Store:
             ingresses=self.all("ingresses"),
             services=self.all("services"),
             secrets=self.all("secrets"),
-            custom={key: obj for kind in CUSTOM_KINDS for key, obj in self.all(kind).items()},
+            custom={key: obj for kind in (*CUSTOM_KINDS, GLOBAL) for key, obj in self.all(kind).items()},
             configmap=next(iter(self.all("configmaps").values()), None),
         )
         slices: defaultdict[Key, list[Obj]] = defaultdict(list)
