@@ -84,6 +84,10 @@ REFUSED = {
         ALL, '{tcp_services: {"1": db/pg:5432}, expose: {node_ports: {http: 30001, tcp: {"1": 30001}}}}',
         'ingress_controller.expose.node_ports.tcp."1"', "node port 30001 is ingress_controller.expose.node_ports.http already",
     ),
+    "one node port for two ports": (
+        ALL, '{tcp_services: {"1": db/pg:5432}, udp_services: {"2": db/pg:9187}, expose: {node_ports: {tcp: {"1": 30001}, udp: {"2": 30001}}}}',
+        'ingress_controller.expose.node_ports.udp."2"', 'node port 30001 is ingress_controller.expose.node_ports.tcp."1" already',
+    ),
     "a node port that another way in has": (
         ALL, '{tcp_services: {"1": db/pg:5432}, expose: [{node_ports: {tcp: {"1": 30001}}}, {name: x, node_ports: {tcp: {"1": 30001}}}]}',
         'ingress_controller.expose[1].node_ports.tcp."1"', 'is ingress_controller.expose[0].node_ports.tcp."1" already',
@@ -97,6 +101,12 @@ def test_what_cannot_be_is_refused_by_its_path(name, mode):
     found = [each for each in findings(mode, streams, SERVICE + ALIAS) if each[0] == "error"]
     assert [each[1] for each in found] == [path]
     assert words in found[0][2]
+
+
+def test_both_protocols_of_a_port_share_a_node_port():
+    streams = """{tcp_services: {"53": dns/dns:53}, udp_services: {"53": dns/dns:53},
+                  expose: {node_ports: {tcp: {"53": 30001}, udp: {"53": 30001}}}}"""
+    assert findings("traefik", streams) == findings("traefik", "{}")
 
 
 def test_a_node_port_outside_the_usual_range_is_a_warning():

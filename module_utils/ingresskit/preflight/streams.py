@@ -55,23 +55,23 @@ def _backend(stack: Stack, dialect: IngressController, stream: Stream) -> Iterat
 
 
 def _node_ports(controller: Controller) -> Iterator[Finding]:
-    """Fixed ones: of a stream that there is, and each once. TCP and UDP may share a number."""
+    """Fixed ones: of a stream that there is, and each once. TCP and UDP share one where they share the Service's port
+    (initNodePorts in pkg/registry/core/service/storage/alloc.go of Kubernetes)."""
     known = {(stream.protocol, stream.port) for stream in controller.streams}
-    taken = {
-        ("TCP", number): f"{at}.node_ports.{key}"
-        for at, expose in _ways(controller)
-        for key, number in (("http", expose.node_ports.http), ("https", expose.node_ports.https))
-        if number is not None
-    }
+    taken: dict[int, tuple[str, str, int]] = {}  # by whom, and what may share it: protocols of a port of a way in
+    for at, expose in _ways(controller):
+        for key, number in (("http", expose.node_ports.http), ("https", expose.node_ports.https)):
+            if number is not None:
+                taken.setdefault(number, (f"{at}.node_ports.{key}", at, 0))
     for at, expose in _ways(controller):
         for protocol, given in (("TCP", expose.node_ports.tcp), ("UDP", expose.node_ports.udp)):
-            for port, number in given.items():
-                path = f'{at}.node_ports.{protocol.lower()}."{port}"'
-                if (protocol, int(port)) not in known:
-                    yield error(path, f"ingress_controller.{protocol.lower()}_services has no {port}")
-                elif (protocol, number) in taken:
-                    yield error(path, f"node port {number} is {taken[protocol, number]} already")
+            for key, number in given.items():
+                path, port = f'{at}.node_ports.{protocol.lower()}."{key}"', int(key)
+                other, *shared = taken.setdefault(number, (path, at, port))
+                if (protocol, port) not in known:
+                    yield error(path, f"ingress_controller.{protocol.lower()}_services has no {key}")
+                elif shared != [at, port]:
+                    yield error(path, f"node port {number} is {other} already")
                 elif not 30000 <= number <= 32767:
                     usual = "30000-32767, the range of a cluster that was not told otherwise"
                     yield warning(path, f"{number} is outside {usual}")
-                taken.setdefault((protocol, number), path)
