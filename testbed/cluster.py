@@ -29,6 +29,12 @@ kind: ClusterConfiguration
 controllerManager: {extraArgs: {leader-elect: "false", kube-api-qps: "200", kube-api-burst: "400"}}
 scheduler: {extraArgs: {leader-elect: "false"}}
 """
+# Beside workers a control plane takes no Pods by default. In a test bed it is a node like the others.
+_NO_TAINT = """
+apiVersion: kubeadm.k8s.io/v1beta3
+kind: InitConfiguration
+nodeRegistration: {taints: []}
+"""
 
 
 @dataclass(frozen=True)
@@ -60,7 +66,7 @@ class Spec:
         return {
             "kind": "Cluster",
             "apiVersion": "kind.x-k8s.io/v1alpha4",
-            "kubeadmConfigPatches": [_QUICK_START],
+            "kubeadmConfigPatches": [_QUICK_START, _NO_TAINT],
             "nodes": [
                 {"role": "control-plane", "extraPortMappings": ports, **chosen},
                 *({"role": "worker", **chosen} for _ in range(self.workers)),

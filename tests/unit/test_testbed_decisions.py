@@ -130,4 +130,5 @@ def test_cluster_config() -> None:
         (30080, 31080, "127.0.0.1"),
         (30443, 31443, "127.0.0.1"),
     ]
+    assert any("taints: []" in patch for patch in config["kubeadmConfigPatches"]), "every node takes Pods"
     assert "image" not in Spec().config(None)["nodes"][0]
