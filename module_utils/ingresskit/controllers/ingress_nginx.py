@@ -26,7 +26,7 @@ from .ingress_nginx_limits import site_refusals, value_refusals
 from .ingresses import PAGE_BACKEND, Treatment
 from .monitoring import monitoring
 from .ports import Port, entry_ports, stream_port
-from .workload import PodSpec, role_bindings, rule, surroundings, workload
+from .workload import PATIENT, PodSpec, role_bindings, rule, surroundings, workload
 
 CONFIG = "ingress-nginx-controller"
 HEADERS = ingress_nginx_headers.NAME
@@ -186,8 +186,8 @@ class IngressNginx(IngressController):
             uid=101,
             gid=82,  # the image's www-data, who owns what is written to
             container={
-                "readinessProbe": {**probe, "periodSeconds": 1},
-                "livenessProbe": {**probe, "periodSeconds": 10, "failureThreshold": 5},
+                "readinessProbe": {**probe, "periodSeconds": 1, **PATIENT},
+                "livenessProbe": {**probe, "periodSeconds": 10, "failureThreshold": 5, **PATIENT},
                 # it ends the controller and waits for it, so that requests under way are finished
                 "lifecycle": {"preStop": {"exec": {"command": ["/wait-shutdown"]}}},
                 "securityContext": security,

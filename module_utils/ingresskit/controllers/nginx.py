@@ -23,7 +23,7 @@ from .nginx_refusals import nginx_refusals
 from .nginx_resources_refusals import resource_refusals
 from .nginx_routes import HOSTLESS, master, nginx_routes, of_host, told_of
 from .ports import Port, entry_ports
-from .workload import PodSpec, role_bindings, rule, surroundings, workload
+from .workload import PATIENT, PodSpec, role_bindings, rule, surroundings, workload
 
 CONFIG = "nginx-config"
 # The image keeps templates and configuration below /etc/nginx; as the root is read-only they are copied to an emptyDir.
@@ -143,7 +143,7 @@ class Nginx(IngressController):
         if controller.metrics.enabled:
             ports.append(Port("metrics", 9113))
         container = {
-            "readinessProbe": {"httpGet": {"path": "/nginx-ready", "port": "readiness"}, "periodSeconds": 1},
+            "readinessProbe": {"httpGet": {"path": "/nginx-ready", "port": "readiness"}, "periodSeconds": 1, **PATIENT},
             # the load balancers in front need a moment to see that the Pod left its endpoints
             "lifecycle": {"preStop": {"exec": {"command": ["sleep", str(controller.termination.drain)]}}},
             "securityContext": {**RESTRICTED_CONTAINER, "capabilities": {"drop": ["ALL"], "add": ["NET_BIND_SERVICE"]}},

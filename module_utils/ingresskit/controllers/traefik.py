@@ -27,7 +27,7 @@ from .streams import unnumbered
 from .traefik_dynamic import FOLDER, HASH, NAME, Dynamic, joined
 from .traefik_middlewares import REDIRECTS, to_https
 from .traefik_routes import LAST, ROUTER, Route, exact_first
-from .workload import PodSpec, role_bindings, rule, surroundings, workload
+from .workload import PATIENT, PodSpec, role_bindings, rule, surroundings, workload
 
 CLUSTER_RULES = [
     rule("", "services secrets nodes", "get list watch"),
@@ -110,8 +110,8 @@ class Traefik(IngressController):
             uid=65532,
             container={
                 # it answers the ping before it has read the first Ingress, and a request that comes then finds no route
-                "readinessProbe": {**probe, "periodSeconds": 1, "initialDelaySeconds": 3},
-                "livenessProbe": {**probe, "periodSeconds": 10},
+                "readinessProbe": {**probe, "periodSeconds": 1, "initialDelaySeconds": 3, **PATIENT},
+                "livenessProbe": {**probe, "periodSeconds": 10, **PATIENT},
                 "securityContext": RESTRICTED_CONTAINER,
                 "volumeMounts": [
                     {"name": "dynamic", "mountPath": FOLDER, "readOnly": True},

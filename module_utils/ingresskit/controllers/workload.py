@@ -12,6 +12,8 @@ from ..model.stack import Stack
 from .arguments import merged
 from .ports import Port, on_host_ports, service_ports
 
+# of a probe: where a node's processors are all busy an answer takes longer than the usual second, of every Pod at once
+PATIENT = {"timeoutSeconds": 3}
 METRICS = ("metrics", "status")  # names of the ports that metrics are served on
 _INSIDE = frozenset({*METRICS, "readiness", "ping"})  # names of ports that are for the cluster itself
 _CLUSTER_WIDE = frozenset({"ingressclasses", "nodes", "namespaces"})  # resources that no Role can be for
