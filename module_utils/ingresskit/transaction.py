@@ -12,6 +12,7 @@ from functools import partial
 
 from .api.client import KubeApi
 from .api.failures import Unauthorized, Unreachable
+from .controllers import controller_for
 from .engine.ahead import delete_ahead, forgive_node_ports
 from .engine.apply import apply, preview, raise_errors
 from .engine.changes import WRITES, Change, ChangeSet
@@ -19,6 +20,7 @@ from .engine.diagnose import leaving
 from .engine.ownership import Owner
 from .engine.plan import keep_adopted, plan
 from .engine.prune import prune, spare
+from .engine.published import take_back
 from .engine.scopes import WORKLOADS
 from .engine.snapshot import complete, observe
 from .engine.until import until
@@ -160,6 +162,14 @@ class Transaction:
         self._wait(draft.objects, addressed=draft.note.addressed)
         self._changes = prune(self.api, self._changes, diff=self.settings.diff, guard=self._guard)
         raise_errors(self._changes)
+        if not draft.note.addressed:
+            self._take_back()
+
+    def _take_back(self) -> None:
+        """Where a way in has changed, and the controller leaves the addresses of Ingresses to themselves."""
+        changed = any(change.ref.kind == "Service" for change in self._changes.of("configured", "deleted"))
+        if changed and not controller_for(self.stack.controller).takes_back:
+            take_back(self.api, self.owner)
 
     def _before_routes(self, sent: Iterable[Change]) -> None:
         """Waits for what has to know a route's configuration before the route comes."""

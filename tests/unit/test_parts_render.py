@@ -38,13 +38,23 @@ def without_values(found):
     return {key: {**each, "data": None} if each["kind"] == "Secret" else each for key, each in found.items()}
 
 
+WAYS = {
+    "node ports": EXPOSE,
+    "ports of the nodes, and a load balancer": [
+        {"type": "HostPort", "ports": {"http": 8180, "https": 8480}},
+        {"name": "public", "type": "LoadBalancer", "load_balancer": {"class": "a/b", "ip": "192.0.2.7"}},
+    ],
+}
+
+
+@pytest.mark.parametrize("expose", WAYS.values(), ids=WAYS)
 @pytest.mark.parametrize("kind", ["nginx", "traefik"])
-def test_the_parts_together_are_the_whole(kind):
-    behind = {"kind": kind, "expose": EXPOSE, "default_tls": {"self_signed": True}, "autoscaling": {"max": 3}}
+def test_the_parts_together_are_the_whole(kind, expose):
+    behind = {"kind": kind, "expose": expose, "default_tls": {"self_signed": True}, "autoscaling": {"max": 3}}
     inventory = {"ingress_controller": behind, "ingress_apps": {"cafe": APP}}
     parts = [
         controller.load({"controller": behind}),
-        service.load({"controller": behind, "expose": EXPOSE}),
+        service.load({"controller": behind, "expose": expose}),
         route.load({"name": "cafe", "controller": behind, "app": APP}),
     ]
     together = {key: each for part in parts for key, each in objects(part).items()}

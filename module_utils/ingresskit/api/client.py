@@ -97,7 +97,9 @@ class Api(Protocol):
         only, if so asked: a Secret's data does not travel back).
         Raises ``FieldConflict``, ``Invalid``, ``NotFound`` (the namespace or kind) among others."""
 
-    def edit(self, ref: Ref, operations: Sequence[Mapping[str, Any]], *, dry_run: bool = False) -> Object:
+    def edit(
+        self, ref: Ref, operations: Sequence[Mapping[str, Any]], *, dry_run: bool = False, subresource: str = ""
+    ) -> Object:
         """A JSON patch (RFC 6902); returns the object as a dry run leaves it, else only its metadata.
         Raises ``Conflict`` where the operations set a metadata.resourceVersion that is no longer the live one."""
 
@@ -301,12 +303,14 @@ class KubeApi:
             )
         )
 
-    def edit(self, ref: Ref, operations: Sequence[Mapping[str, Any]], *, dry_run: bool = False) -> Object:
+    def edit(
+        self, ref: Ref, operations: Sequence[Mapping[str, Any]], *, dry_run: bool = False, subresource: str = ""
+    ) -> Object:
         return self._transport.json(
             Call(
                 "dryrun" if dry_run else "patch",
                 "PATCH",
-                self._path(ref),
+                self._path(ref) + (f"/{subresource}" if subresource else ""),
                 str(ref),
                 {"fieldManager": MANAGER} | (_DRY if dry_run else {}),
                 list(operations),

@@ -45,6 +45,7 @@ class IngressController(ABC):
     config_table: ClassVar[ConfigTable]  # the keys that ``config`` may have
     # flags that ingresskit sets from other keys of the inventory, each with what to say instead
     own_flags: ClassVar[Mapping[str, str]]
+    takes_back: ClassVar[bool] = True  # does it clear the address of an Ingress once its way in has none?
     external_names: ClassVar[bool] = True  # does it resolve the name of an ExternalName Service?
 
     def namespace(self, controller: Controller) -> str:

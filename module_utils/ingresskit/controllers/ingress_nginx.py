@@ -82,6 +82,7 @@ class IngressNginx(IngressController):
     options = OPTIONS
     password_secret = (None, ("auth",))
     prefix_by_element = True
+    takes_back = False  # with --update-status=false it looks at none
     config_table = ingress_nginx_config.TABLE
     own_flags = OWN_FLAGS
 

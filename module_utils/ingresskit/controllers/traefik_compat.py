@@ -53,6 +53,7 @@ class TraefikCompat(Traefik):
     options = OPTIONS
     password_secret = IngressNginx.password_secret
     cluster_rules = CLUSTER_RULES
+    takes_back = False  # behind a Service of another type the provider would show its cluster IP, so it is told of none
 
     def _rules(self, controller: Controller) -> list[Object]:
         named = [rule("", "namespaces", "list")] if controller.watch_namespaces else []  # to find them by their label
