@@ -9,21 +9,23 @@ import yaml
 from module_utils.ingresskit.render import render
 from tests import inventories
 from tests.cluster.double import make_pair
+from tests.cluster.monitors import service_monitors
 from tests.cluster.playbook import CONTEXT, Project, kubectl
 from tests.golden.stacks import CASES
 
 NAMESPACE = "ik-strict-dry-run"
 ELSEWHERE = ("bare-metal", "cloud", "edge")
-FOREIGN = {"Certificate", "Issuer", "ServiceMonitor"}  # of definitions that are not in this cluster
-RENDERED = [case for case in CASES if case.kind == "ingress-nginx"]
+FOREIGN = {"Certificate", "Issuer"}  # of definitions that are not in this cluster
+RENDERED = [case for case in CASES if case.kind == "ingress-nginx" or case.inventory in ("rich", "knobs")]
 PURPOSES = [case for case in inventories.cases() if case.folder.name in ELSEWHERE]
 
 
 @pytest.fixture(scope="module")
 def namespace():
-    kubectl("create", "namespace", NAMESPACE)
-    yield NAMESPACE
-    kubectl("delete", "namespace", NAMESPACE, "--wait=false")
+    with service_monitors():
+        kubectl("create", "namespace", NAMESPACE)
+        yield NAMESPACE
+        kubectl("delete", "namespace", NAMESPACE, "--wait=false")
 
 
 @pytest.mark.parametrize("case", RENDERED, ids=str)
@@ -33,8 +35,7 @@ def test_the_api_server_takes_every_object(case, namespace, tmp_path):
 
 @pytest.mark.parametrize("case", PURPOSES, ids=str)
 def test_the_api_server_takes_the_inventories_for_other_clusters(case, namespace, tmp_path):
-    objects = render(case.stack, case.facts)
-    taken([each for each in objects if each["kind"] not in FOREIGN], namespace, tmp_path)
+    taken(render(case.stack, case.facts), namespace, tmp_path)
 
 
 @pytest.mark.parametrize("purpose", ELSEWHERE)
@@ -51,7 +52,7 @@ def test_preflight_passes_the_inventories_for_other_clusters(purpose, tmp_path):
 
 def taken(objects, namespace, tmp_path):
     """All in one namespace, as a dry run makes none; node ports are left to the cluster."""
-    objects = [each for each in objects if each["kind"] != "Namespace"]
+    objects = [each for each in objects if each["kind"] not in {"Namespace", *FOREIGN}]
     for each in objects:
         if "namespace" in each["metadata"]:
             each["metadata"]["namespace"] = namespace
