@@ -6,7 +6,7 @@ made from. It does not start with a key that it does not know or a value that it
 
 from __future__ import annotations
 
-from .config_values import ANY, BOOL, DURATION, FRACTION, INTEGER, ConfigTable, Value, keys, one_of
+from .config_values import ANY, BOOL, DURATION, FRACTION, INTEGER, ConfigTable, Value, keys, listed, one_of
 
 _KEPT = one_of("keep", "drop")
 _REDACTED = one_of("keep", "drop", "redact")
@@ -23,7 +23,8 @@ def _otlp(signal: str) -> dict[str, Value]:
     """Where a signal is exported to by OTLP."""
     at = f"{signal}.otlp"
     rows = keys(BOOL, f"{at} {at}.grpc {at}.http {at}.grpc.insecure")
-    rows |= keys(ANY, f"{at}.servicename {at}.resourceattributes.*")
+    if signal != "tracing":  # it has them one level up
+        rows |= keys(ANY, f"{at}.servicename {at}.resourceattributes.*")
     for way in ("grpc", "http"):
         rows |= keys(ANY, f"{at}.{way}.endpoint {at}.{way}.headers.*")
         rows |= keys(ANY, " ".join(f"{at}.{way}.tls.{key}" for key in _TLS.split()))
@@ -194,7 +195,7 @@ VALUES: dict[str, Value] = {
         experimental.plugins.*.settings.mounts experimental.plugins.*.version hostresolver.resolvconfig
         log.filepath metrics.datadog.address metrics.datadog.prefix metrics.influxdb2.additionallabels.*
         metrics.influxdb2.address metrics.influxdb2.bucket metrics.influxdb2.org metrics.influxdb2.token
-        metrics.otlp.explicitboundaries metrics.prometheus.buckets metrics.prometheus.entrypoint
+          metrics.prometheus.entrypoint
         metrics.prometheus.headerlabels.* metrics.statsd.address metrics.statsd.prefix ocsp.responderoverrides.*
         ping.entrypoint providers.file.directory providers.file.filename
         providers.kubernetescrd.certauthfilepath providers.kubernetescrd.crossprovidernamespaces
@@ -236,6 +237,10 @@ VALUES: dict[str, Value] = {
     "entrypoints.*.observability.traceverbosity": one_of("minimal", "detailed"),
     "core.defaultrulesyntax": one_of("v2", "v3"),
     "tracing.samplerate": FRACTION,
+    **keys(
+        listed(FRACTION, allowed="numbers, separated by commas"),
+        "metrics.otlp.explicitboundaries metrics.prometheus.buckets",
+    ),
     **{key: value for signal in _WITH_TLS for key, value in _otlp(signal).items()},
 }
 TABLE = ConfigTable(
