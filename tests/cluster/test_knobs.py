@@ -164,8 +164,12 @@ def test_a_setting_takes_effect_as_the_controller_needs(kind, site, node):
     else:
         (name,) = pods(site, kind)
         assert name not in former
-        ask(node, PORTS[1], HOST, "/tea?seen", tls=True)
-        until(lambda: "GET /tea?seen" in kubectl("logs", name, "-n", site.namespace("controller")))
+
+        def logged():  # the former Pod goes on serving for a while
+            ask(node, PORTS[1], HOST, "/tea?seen", tls=True)
+            return "GET /tea?seen" in kubectl("logs", name, "-n", site.namespace("controller"))
+
+        until(logged, 60)
 
 
 # what no table can know: a directive that nginx has not, a port that does not exist

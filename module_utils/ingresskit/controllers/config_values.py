@@ -34,8 +34,8 @@ def like(pattern: str, allowed: str) -> Value:
     return Value(allowed, lambda text: None if whole.fullmatch(text) else "")
 
 
-def one_of(*words: str, also: str = "") -> Value:
-    return Value(", ".join(words[:-1]) + f" or {words[-1]}{also}", lambda text: None if text in words else "")
+def one_of(*words: str) -> Value:
+    return Value(", ".join(words[:-1]) + f" or {words[-1]}", lambda text: None if text in words else "")
 
 
 def whole(low: int | None = None, high: int | None = None) -> Value:
