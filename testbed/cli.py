@@ -49,10 +49,10 @@ def up(cache: Cache, options: argparse.Namespace) -> None:
             _load(cache, spec, _ensure_images(cache, names))
         else:
             _create(cache, spec, names)
-        docker.prune()
         cluster.wait_ready(spec)
         if options.metallb:
             metallb.ensure(cache, spec)
+        docker.prune()
     say(f"cluster {spec.name}: ready, context {spec.context} ({duration(time.monotonic() - begun)})")
 
 

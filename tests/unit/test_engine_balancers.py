@@ -31,6 +31,7 @@ def event(component, reason, message="m", *, uid="u1", kind="Service", at="2026-
     } | source
 
 
+NOON, LATER = "2026-01-01T12:00:00Z", "2026-01-01T12:10:00Z"
 UNTAKEN = "no load balancer provider in this cluster takes it"
 CLOUD = ["service.kubernetes.io/load-balancer-cleanup"]
 FULL = event("metallb-controller", "AllocationFailed", "no available IPs in\n pool")
@@ -41,6 +42,13 @@ SATISFIED = "cilium.io/IPAMRequestSatisfied"
 
 def condition(kind, status):
     return {"conditions": [{"type": kind, "status": status, "reason": "no_pool", "message": "none match"}]}
+
+
+def written(**times):
+    """A Service with fields of these managers, each with the time of its last change."""
+    made = service()
+    made["metadata"]["managedFields"] = [{"manager": name, "time": at} for name, at in times.items()]
+    return made
 
 
 CASES = {
@@ -64,6 +72,21 @@ CASES = {
         service(), [event("metallb-controller", "AllocationFailed", new=True)], (1, "AllocationFailed")
     ),
     "a cloud's finalizer": (service(finalizers=CLOUD), [], None),
+    "a silent provider's annotation": (written(ingresskit=NOON, tunnels=LATER), [], None),
+    "what a former provider left": (written(ingresskit=LATER, controller=NOON), [], (3, UNTAKEN)),
+    "what a person did": (written(ingresskit=NOON, **{"kubectl-edit": LATER}), [], (3, UNTAKEN)),
+    "what a provider said before the last write": (
+        written(ingresskit=LATER), [event("metallb-controller", "AllocationFailed", at=NOON)], (3, UNTAKEN)
+    ),
+    "what it says since, by a clock that is behind": (
+        written(ingresskit=LATER), [event("metallb-controller", "AllocationFailed", at="2026-01-01T12:09:30Z")],
+        (1, "AllocationFailed"),
+    ),
+    "what it has said again and again": (
+        written(ingresskit=LATER),
+        [event("metallb-controller", "AllocationFailed", at=NOON) | {"series": {"lastObservedTime": LATER}}],
+        (1, "AllocationFailed"),
+    ),
     "somebody's condition": (service(condition("example.com/Programmed", "Unknown")), [], None),
     "Cilium has no pool": (service(condition(SATISFIED, "False")), [], (1, "no_pool: none match")),
     "Cilium is content": (service(condition(SATISFIED, "True")), [], None),

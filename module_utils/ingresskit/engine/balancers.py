@@ -1,19 +1,21 @@
 """Why a Service of type LoadBalancer has no address: what is seen of a provider. Pure.
 
 Nothing in the API names the providers of a cluster; a Service shows only the traces of one that looks at it: an
-address, a condition, a finalizer, events (https://kubernetes.io/docs/concepts/services-networking/service/#loadbalancer).
+address, a condition, a finalizer, a field it sets, events (https://kubernetes.io/docs/concepts/services-networking/service/#loadbalancer).
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Iterable
+from datetime import UTC, datetime, timedelta
 
-from ..api.resources import Object
+from ..api.resources import MANAGER, Object
 from .status import Trouble
 
 # A provider's own pods may be on their way from one node to another: leader elections take up to half a minute.
 _SILENT = 3.0
+_SKEW = timedelta(minutes=1)  # between the clocks of nodes
 # What these say of Services is not about load balancers (k8s.io/kubernetes pkg/controller, pkg/proxy, pkg/registry).
 _KUBERNETES = {
     "endpoint-controller",
@@ -38,7 +40,8 @@ def balancer_trouble(service: Object, events: Iterable[Object] | None) -> Troubl
     for condition in (service.get("status") or {}).get("conditions") or ():
         if condition.get("type") == _FINAL_CONDITION and condition.get("status") == "False":
             return Trouble(f"{condition.get('reason')}: {condition.get('message')}")
-    said = [event for event in events or () if _is_about(event, service) and _component(event) not in _KUBERNETES]
+    about = [event for event in events or () if _is_about(event, service) and not _is_stale(event, service)]
+    said = [event for event in about if _component(event) not in _KUBERNETES]
     if said:
         last = said[-1]
         words = f"{_component(last)}: {last.get('reason')}: {' '.join(str(last.get('message') or '').split())}"
@@ -75,4 +78,32 @@ def _is_touched(service: Object) -> bool:
     """Whether a provider left its mark: a finalizer (a cloud's controller begins with it), a condition, an address."""
     status = service.get("status") or {}
     given = (status.get("loadBalancer") or {}).get("ingress")
-    return bool(service["metadata"].get("finalizers") or status.get("conditions") or given)
+    written = _last_write(service, ours=False) and _last_write(service, ours=False) >= _last_write(service, ours=True)
+    return bool(service["metadata"].get("finalizers") or status.get("conditions") or given or written)
+
+
+def _last_write(service: Object, *, ours: bool) -> str:
+    """When a field of it was last set: by us, or by somebody who is neither we nor a person with kubectl; "" for never.
+
+    What others did before us may be left by a provider that the Service had under another class.
+    """
+    entries = service["metadata"].get("managedFields") or ()
+    known = [(str(entry.get("manager")), str(entry.get("time") or "")) for entry in entries]
+    return max((at for who, at in known if (who == MANAGER) is ours and not who.startswith("kubectl")), default="")
+
+
+def _is_stale(event: Object, service: Object) -> bool:
+    """Whether it was said of the Service as it was before our last write."""
+    written = _last_write(service, ours=True)
+    return bool(written) and _moment(event_time(event)) < _moment(written) - _SKEW
+
+
+def event_time(event: Object) -> str:
+    """When it was seen last, in either form of events."""
+    series = event.get("series") or {}
+    times = (series.get("lastObservedTime"), event.get("lastTimestamp"), event.get("eventTime"))
+    return str(next(filter(None, times), None) or event["metadata"].get("creationTimestamp") or "")
+
+
+def _moment(text: str) -> datetime:
+    return datetime.fromisoformat(text) if text else datetime.max.replace(tzinfo=UTC)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from ..api.failures import Forbidden
 from ..api.resources import BUILTIN, Object, Ref
-from .balancers import balancer_trouble
+from .balancers import balancer_trouble, event_time
 from .parallel import each
 from .status import Trouble, restarts, trouble
 
@@ -77,7 +77,9 @@ def events_of(api: Api, refs: Iterable[Ref]) -> list[str]:
         for event in _warnings(api, namespace)
         if any(_about(event, name) for space, name in names if space == namespace)
     ]
-    last = {(event["involvedObject"].get("kind"), event.get("reason")): event for event in sorted(warnings, key=_time)}
+    last = {
+        (event["involvedObject"].get("kind"), event.get("reason")): event for event in sorted(warnings, key=event_time)
+    }
     return [f"{_subject(event)}: {event.get('reason')}: {_message(event)}" for event in list(last.values())[-_EVENTS:]]
 
 
@@ -94,7 +96,7 @@ def _events(api: Api, namespace: str) -> list[Object] | None:
     """Those of a namespace, oldest first; None where they may not be read."""
     try:
         # one object's events come in the order of their names, which end with the time to the nanosecond
-        return sorted(api.list_objects(_EVENT, namespace).items, key=_time)
+        return sorted(api.list_objects(_EVENT, namespace).items, key=event_time)
     except Forbidden:
         return None
 
@@ -107,7 +109,3 @@ def _about(event: Object, name: str) -> bool:
 def _subject(event: Object) -> str:
     involved = event.get("involvedObject") or {}
     return f"{involved.get('kind')} {involved.get('namespace')}/{involved.get('name')}"
-
-
-def _time(event: Object) -> str:
-    return str(event.get("lastTimestamp") or event.get("eventTime") or event["metadata"].get("creationTimestamp") or "")
