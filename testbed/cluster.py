@@ -29,7 +29,8 @@ kind: ClusterConfiguration
 controllerManager: {extraArgs: {leader-elect: "false", kube-api-qps: "200", kube-api-burst: "400"}}
 scheduler: {extraArgs: {leader-elect: "false"}}
 """
-# Beside workers a control plane takes no Pods by default. In a test bed it is a node like the others.
+# Beside workers a control plane takes no Pods by default. In a test bed it is a node like the others. Of a node that is
+# alone kind takes the taint away by itself, and fails where there is none.
 _NO_TAINT = """
 apiVersion: kubeadm.k8s.io/v1beta3
 kind: InitConfiguration
@@ -66,7 +67,7 @@ class Spec:
         return {
             "kind": "Cluster",
             "apiVersion": "kind.x-k8s.io/v1alpha4",
-            "kubeadmConfigPatches": [_QUICK_START, _NO_TAINT],
+            "kubeadmConfigPatches": [_QUICK_START, *([_NO_TAINT] if self.workers else [])],
             "nodes": [
                 {"role": "control-plane", "extraPortMappings": ports, **chosen},
                 *({"role": "worker", **chosen} for _ in range(self.workers)),

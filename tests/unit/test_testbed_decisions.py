@@ -122,7 +122,7 @@ def test_a_cluster_without_published_ports_differs() -> None:
 
 
 def test_cluster_config() -> None:
-    config = Spec("other", 31080, 31443, workers=2).config("some/node:1")
+    config, alone = Spec("other", 31080, 31443, workers=2).config("some/node:1"), Spec().config(None)
     assert [one["role"] for one in config["nodes"]] == ["control-plane", "worker", "worker"]
     assert {one["image"] for one in config["nodes"]} == {"some/node:1"}
     ports = config["nodes"][0]["extraPortMappings"]
@@ -130,5 +130,6 @@ def test_cluster_config() -> None:
         (30080, 31080, "127.0.0.1"),
         (30443, 31443, "127.0.0.1"),
     ]
-    assert any("taints: []" in patch for patch in config["kubeadmConfigPatches"]), "every node takes Pods"
-    assert "image" not in Spec().config(None)["nodes"][0]
+    untainted = [any("taints: []" in patch for patch in each["kubeadmConfigPatches"]) for each in (config, alone)]
+    assert untainted == [True, False], "every node takes Pods"
+    assert "image" not in alone["nodes"][0]
