@@ -43,9 +43,16 @@ options:
   source:
     description:
       - Where the certificate comes from, as C(tls) in the inventory, one of C(cert_file) with C(key_file), C(cert)
-        with C(key), C(issuer), C(self_signed).
+        with C(key), C(issuer) (a name, or a mapping of C(name), C(kind), C(group)), C(self_signed) (V(true), or a
+        mapping with the C(algorithm) V(ecdsa) or V(rsa)).
       - Required with O(state=present).
     type: dict
+  ca:
+    description:
+      - What the stack's CA is to be like, as C(ingress_ca) of the inventory (C(algorithm), C(days), C(overlap),
+        C(rotate)), where O(source) is C(self_signed). The CA is shared by all parts of the stack.
+    type: dict
+    version_added: 0.1.0
   base_dir:
     description: Folder from which relative file names are meant.
     type: path
@@ -95,6 +102,15 @@ EXAMPLES = r"""
     dest: ca.crt
     mode: "0644"
 
+- name: An RSA key, for old clients, of a CA that is to be another one from this run on
+  ingress_tls:
+    stack: edge
+    name: till-secret
+    namespace: till
+    hosts: [till.example.com]
+    source: {self_signed: {algorithm: rsa}}
+    ca: {rotate: "2026-11"}
+
 - name: A certificate of a public CA, its key from a vault
   ingress_tls:
     name: shop-tls
@@ -142,7 +158,9 @@ stack:
   returned: success
   type: str
 ca_certificate:
-  description: Certificate of the stack's CA as PEM text, where it has issued a certificate for this part.
+  description:
+    - What clients of the stack's CA trust, as PEM text, where it has issued a certificate for this part. Around a
+      rotation these are several certificates.
   returned: success
   type: str
 api_calls:
@@ -168,6 +186,7 @@ SPEC: dict[str, Any] = {
         "namespace": {"type": "str", "required": True},
         "hosts": {"type": "list", "elements": "str", "default": []},
         "source": {"type": "dict"},
+        "ca": {"type": "dict"},
     },
     "required_if": [("state", "present", ["source"])],
 }

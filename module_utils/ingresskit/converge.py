@@ -14,6 +14,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from . import authority as ca
 from . import crds, model, preflight
 from .api.resources import Ref
 from .app_files import read_app_files
@@ -29,6 +30,7 @@ from .observe import (
     existing_secrets,
     inventory_problems,
     local_facts,
+    recorded_authority,
     save_authority,
     served_kinds,
     with_former_dynamic,
@@ -82,8 +84,13 @@ class Outcome:
     notes: list[str] = field(default_factory=list)
     revision: int = 0
     calls: Mapping[str, int] = field(default_factory=dict)
-    ca_certificate: str | None = None  # of the stack's CA, where it has issued a certificate of what was brought
+    ca_certificate: str | None = None  # what clients trust, where the stack's CA has issued some of what was brought
+    ca_news: Sequence[str] = ()  # what has become of that CA
     failed_before: Sequence[str] = ()  # routes (``oracle.identity``) that failed before this run wrote anything
+
+    @property
+    def changed(self) -> bool:
+        return self.changes.changed or bool(self.ca_news)
 
 
 def prepare(inventory: Mapping[str, Any], base_dir: Path) -> Prepared:
@@ -237,6 +244,10 @@ def _moved(planned_with: Release | None, now: Release | None) -> bool:
     return (planned_with and planned_with.resource_version) != (now and now.resource_version)
 
 
+def _bundle(facts: Facts) -> str | None:
+    return facts.authority.bundle(facts.now) if facts.authority and facts.now else None
+
+
 class _Run:
     """The steps of one run that share the connection."""
 
@@ -287,8 +298,10 @@ class _Run:
             self.findings,
             revision=revision,
             calls=dict(self.api.calls),
+            notes=list(draft.news),
             # one made in check mode is not kept
-            ca_certificate=None if self.settings.check else facts.authority_certificate,
+            ca_certificate=None if self.settings.check else _bundle(facts),
+            ca_news=draft.news,
             failed_before=failed_before,
         )
 
@@ -305,7 +318,8 @@ class _Run:
             force, recreate = self.apply.force_conflicts, self.apply.recreate
             changes = verify(self.api, changes, record, force_conflicts=force, recreate=recreate)
         ahead = partial(save_authority, self.api, self.owner, facts)
-        return Draft(record, objects, spare(self.api, changes), ahead=ahead), facts
+        news = tuple(ca.news(recorded_authority(record), facts.authority))
+        return Draft(record, objects, spare(self.api, changes), ahead=ahead, news=news), facts
 
     def _key_of(self, ref: Ref) -> str:
         """The inventory key that an object has its name from; single modules have other parameters."""
@@ -327,7 +341,8 @@ class _Run:
         if facts != self.prepared.facts:  # the cluster has told more than was known when they were checked
             self.findings = self.subject.check(facts)
             preflight.raise_findings(self.findings)
-        facts = certificate_facts(self.api, uses, facts, seen, intact(seen, record), record)
+        wish = self.stack.ingress_ca
+        facts = certificate_facts(self.api, uses, facts, seen, intact(seen, record), record, wish)
         objects = with_former_dynamic(self.api, self.subject.render(facts), seen)
         objects = own(objects, self.stack.name, self.owner.state_namespace, self.owner.part)
         return objects, facts, complete(self.api, seen, objects, record)
@@ -340,8 +355,8 @@ class _Run:
 
         controller = self.stack.controller
         extras: dict[str, Any] = {"controller": controller.kind, "version": self.dialect.version(controller)}
-        if facts.authority_certificate:
-            extras[AUTHORITY] = facts.authority_certificate
+        if facts.authority:
+            extras[AUTHORITY] = ca.recorded(facts.authority)
         return Note(
             who(),
             digest(self.stack.model_dump(mode="json", exclude_unset=True)),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
@@ -14,6 +14,38 @@ class KeyPair:
 
     certificate: str
     key: str = field(repr=False)
+
+
+@dataclass(frozen=True)
+class Former:
+    """A CA certificate that signs no more; ``until`` then something that it has signed may be alive."""
+
+    certificate: str
+    until: datetime
+
+
+@dataclass(frozen=True)
+class Authority:
+    """The stack's CA: who signs, who will from when on, and who did. Without its keys, where nothing is to be signed.
+    They stay out of every repr."""
+
+    certificate: str
+    key: str | None = field(default=None, repr=False)
+    successor: str | None = None  # a certificate, trusted already
+    successor_key: str | None = field(default=None, repr=False)
+    signs_from: datetime | None = None
+    former: tuple[Former, ...] = ()
+    rotate: str = ""  # the ``ingress_ca.rotate`` that was last done
+
+    @property
+    def public(self) -> Authority:
+        """The same without its keys."""
+        return replace(self, key=None, successor_key=None)
+
+    def bundle(self, now: datetime) -> str:
+        """What clients trust: PEM, who signs first."""
+        former = [each.certificate for each in self.former if each.until > now]
+        return "".join([self.certificate, *([self.successor] if self.successor else []), *former])
 
 
 @dataclass(frozen=True)
@@ -39,8 +71,7 @@ class Facts:
     """Without a cluster all of it is empty, and rendering still works as far as it honestly can."""
 
     now: datetime | None = None
-    authority: KeyPair | None = None  # the stack's CA
-    authority_certificate: str | None = None  # its certificate, known without reading the key
+    authority: Authority | None = None  # the stack's CA; without its keys, where nothing is to be issued
     known: Mapping[tuple[str, str], KnownCertificate] = field(
         default_factory=dict
     )  # (namespace, Secret): issued before

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import json
 from collections.abc import Iterable
 from contextlib import suppress
 from dataclasses import replace
@@ -10,6 +11,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from . import authority as ca
 from .api.failures import Forbidden
 from .api.resources import BUILTIN, Object, Ref
 from .controllers.base import DEFAULT_CLASS
@@ -18,10 +20,11 @@ from .controllers.traefik_dynamic import NAME as DYNAMIC
 from .controllers.traefik_dynamic import references, with_former
 from .engine.ownership import STACK
 from .errors import ClusterError, ConflictError, Problem
-from .facts import ExistingSecret, Facts, KeyPair, KnownCertificate
+from .facts import Authority, ExistingSecret, Facts, KnownCertificate
 from .model.certificates import CertificateUse
 from .model.controller import Controller, Crds
 from .model.duplicates import duplicate_keys
+from .model.tls import Ca
 from .preflight.passwords import HTPASSWD_KEYS, password_places
 from .render.secrets import INPUTS, NOT_AFTER, to_issue
 from .state.release import UNKNOWN, content_of
@@ -36,7 +39,7 @@ if TYPE_CHECKING:
     from .state.store import Past
 
 INVENTORY_SUFFIXES = ("", ".yml", ".yaml")  # what Ansible reads as YAML
-AUTHORITY = "authority"  # key of the CA's certificate in the release record's extras
+AUTHORITY = "authority"  # key of what is known of the CA in the release record's extras
 
 
 def local_facts(names: Iterable[str], base_dir: Path) -> Facts:
@@ -69,9 +72,13 @@ def inventory_problems(base_dir: Path) -> list[Problem]:
     return found
 
 
-def existing_secrets(api: Api, uses: Iterable[CertificateUse], stack: Stack, facts: Facts) -> Facts:
-    """The facts with every Secret that the inventory refers to: its certificate, never its key; users and hashes."""
-    places = {(use.namespace, use.secret) for use in uses if use.source.kind in ("secret", "issuer")}
+def existing_secrets(
+    api: Api, uses: Iterable[CertificateUse], stack: Stack, facts: Facts, *, issued: bool = False
+) -> Facts:
+    """The facts with every Secret that the inventory refers to: its certificate, never its key; users and hashes. One
+    GET for each; what is ours to make is not read, nor, unless ``issued`` counts, what cert-manager makes."""
+    kinds = ("secret", "issuer") if issued else ("secret",)
+    places = {(use.namespace, use.secret) for use in uses if use.source.kind in kinds}
     passwords = password_places(stack)
     live = {place: api.get(_secret_ref(*place)) for place in sorted(places | passwords.keys())}
     htpasswd = {place: text for place in passwords if (text := _htpasswd(live[place])) is not None}
@@ -112,64 +119,76 @@ def _is_default(ingress_class: Object) -> bool:
 
 def certificate_facts(
     api: Api, uses: Iterable[CertificateUse], facts: Facts, seen: Snapshot, intact: Iterable[Ref],
-    record: Release | None,
+    record: Release | None, wish: Ca | None = None,
 ) -> Facts:  # fmt: skip
-    """The facts with the stack's CA and the certificates it has issued; the CA's key is read only if something is due.
+    """The facts with the stack's CA and the certificates it has issued; the CA's Secret is read only if something is to
+    be issued, or ``wish`` or the time asks for another CA.
 
-    A stack without a CA gets a new one, in memory: ``save_authority`` keeps it. Raises ClusterError where the one that
-    is there cannot sign.
+    A new one is made in memory: ``save_authority`` keeps it. Raises ClusterError where the one that is there cannot
+    sign.
     """
-    uses = [use for use in uses if use.source.kind == "self_signed"]
-    if not uses:
+    uses, wish = [use for use in uses if use.source.kind == "self_signed"], wish or Ca()
+    now = facts.now
+    if not uses or now is None:
         return facts
-    facts = replace(
-        facts,
-        known=_known(seen, intact),
-        authority_certificate=record.extras.get(AUTHORITY) if record else None,
-    )
-    if not to_issue(uses, facts):
+    known = recorded_authority(record) if record and record.result == "deployed" else None
+    facts = replace(facts, known=_known(seen, intact), authority=known)
+    if known is not None and not to_issue(uses, facts) and not ca.is_due(known, wish, now):
         return facts
-    authority = _load_authority(api, seen.owner)
-    if authority is not None:
-        _check_authority(authority, seen.owner, facts.now)
-    elif facts.now is not None:
-        from . import tls  # cryptography is loaded only where certificates are made
+    kept = _load_authority(api, seen.owner)
+    return replace(facts, authority=ca.advanced(kept, seen.owner.stack, wish, now))
 
-        authority = tls.new_authority(seen.owner.stack, facts.now)
-    return replace(facts, authority=authority, authority_certificate=authority.certificate if authority else None)
+
+def recorded_authority(record: Release | None) -> Authority | None:
+    """The stack's CA as its release record knows it, without keys."""
+    return ca.from_record(record.extras.get(AUTHORITY)) if record else None
 
 
 def save_authority(api: Api, owner: Owner, facts: Facts) -> None:
-    """Keeps a CA made in this run in the state namespace; one that is there already is left alone.
+    """Keeps a CA that this run has made or changed in the state namespace.
 
-    Raises ConflictError where another run has made one meanwhile: nobody could verify what is issued by ours.
+    Raises ConflictError where another run has made or changed one meanwhile: nobody could verify what is issued by
+    ours.
     """
-    if facts.authority is None:
-        return
-    if _is_kept(api, owner, facts.authority):
+    ours = facts.authority
+    if ours is None or ours.key is None:
         return
     from .api.failures import Conflict
 
-    data = {"tls.crt": facts.authority.certificate, "tls.key": facts.authority.key}
-    secret = {
-        "apiVersion": "v1",
-        "kind": "Secret",
-        "metadata": {"name": owner.ca_name, "namespace": owner.state_namespace, "labels": owner.state_labels},
-        "type": "kubernetes.io/tls",
-        "data": {key: base64.b64encode(text.encode()).decode() for key, text in data.items()},
-    }
     try:
+        _save_authority(api, owner, ours)
+    except Conflict as error:
+        if _load_authority(api, owner) != ours:  # else it was made by ourselves, and the answer was lost
+            raise _raced(owner) from error
+
+
+def _save_authority(api: Api, owner: Owner, ours: Authority) -> None:
+    live = api.get(_secret_ref(owner.state_namespace, owner.ca_name))
+    kept = _authority_of(live) if live else None
+    if kept == ours:
+        return
+    if kept is not None and not ca.descends(ours, kept):
+        raise _raced(owner)
+    metadata = {"name": owner.ca_name, "namespace": owner.state_namespace, "labels": owner.state_labels}
+    if live is not None:
+        metadata["resourceVersion"] = live["metadata"]["resourceVersion"]
+    texts = {
+        "tls.crt": ours.certificate,
+        "tls.key": ours.key,
+        "successor.crt": ours.successor,
+        "successor.key": ours.successor_key,
+        "state": json.dumps(ca.recorded(ours)),
+    }
+    data = {key: base64.b64encode(text.encode()).decode() for key, text in texts.items() if text}
+    secret = {"apiVersion": "v1", "kind": "Secret", "metadata": metadata, "type": "kubernetes.io/tls", "data": data}
+    if live is None:
         api.create(secret)
-    except Conflict:
-        if not _is_kept(api, owner, facts.authority):  # else it was made by ourselves, and the answer was lost
-            raise
+    else:
+        api.update(secret)
 
 
-def _is_kept(api: Api, owner: Owner, authority: KeyPair) -> bool:
-    kept = _load_authority(api, owner)
-    if kept is not None and kept.certificate != authority.certificate:
-        raise ConflictError(f"another run has made the CA of the stack {owner.stack} meanwhile: run again")
-    return kept is not None
+def _raced(owner: Owner) -> ConflictError:
+    return ConflictError(f"another run has made the CA of the stack {owner.stack} meanwhile: run again")
 
 
 def with_former_dynamic(api: Api, objects: list[Object], seen: Snapshot) -> list[Object]:
@@ -215,24 +234,35 @@ def _renewed(live: Object, former: Object) -> bool:
     return now.not_after >= before.not_after and all(tls.covers(now.sans, name) for name in before.sans)
 
 
-def _load_authority(api: Api, owner: Owner) -> KeyPair | None:
+def _load_authority(api: Api, owner: Owner) -> Authority | None:
+    """The CA with its keys. Raises ClusterError where they are not good for signing."""
+    from . import tls
+
     secret = api.get(_secret_ref(owner.state_namespace, owner.ca_name))
     if secret is None:
         return None
-    return KeyPair(_text(secret, "tls.crt"), _text(secret, "tls.key"))
-
-
-def _check_authority(authority: KeyPair, owner: Owner, now: datetime | None) -> None:
-    from . import tls
-
     try:
-        tls.check_pair(authority.certificate.encode(), authority.key.encode())
-        if now is not None and tls.inspect(authority.certificate).not_after <= now:
-            raise ValueError("it has expired")
-    except ValueError as problem:
+        found = _authority_of(secret)
+        tls.check_pair(found.certificate.encode(), str(found.key).encode())
+        if found.successor is not None:
+            tls.check_pair(found.successor.encode(), str(found.successor_key).encode())
+    except (ValueError, KeyError, TypeError) as problem:
         where = f"Secret {owner.state_namespace}/{owner.ca_name}"
         remedy = "restore it, or delete it and run again for a new CA (clients have to trust that one then)"
         raise ClusterError(f"the stack's CA cannot sign ({where}): {problem}; {remedy}") from None
+    return found
+
+
+def _authority_of(secret: Object) -> Authority:
+    data = secret.get("data") or {}
+    said = json.loads(_text(secret, "state")) if "state" in data else {}
+    return ca.with_keys(
+        said,
+        certificate=_text(secret, "tls.crt"),
+        key=_text(secret, "tls.key"),
+        successor=_text(secret, "successor.crt") if "successor.crt" in data else None,
+        successor_key=_text(secret, "successor.key") if "successor.key" in data else None,
+    )
 
 
 def _known(seen: Snapshot, intact: Iterable[Ref]) -> dict[tuple[str, str], KnownCertificate]:

@@ -219,7 +219,7 @@ def outcome_result(module: Call, outcome: Outcome) -> dict[str, Any]:
         module.warn(f"{finding.path}: {finding.message}")
     changes = outcome.changes
     result: dict[str, Any] = {
-        "changed": changes.changed,
+        "changed": outcome.changed,
         "stack": outcome.stack.name,
         "summary": changes.summary(),
         "revision": outcome.revision,

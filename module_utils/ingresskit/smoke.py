@@ -13,7 +13,7 @@ from .controllers import IngressController
 from .converge import Prepared, connect_to, owner_of, prepare
 from .facts import Facts
 from .model.stack import Stack
-from .observe import AUTHORITY, existing_secrets
+from .observe import existing_secrets, recorded_authority
 from .oracle import probes
 from .oracle.types import Probe, SmokeReport, Target
 from .reach import reached
@@ -59,8 +59,9 @@ def ask(
     from .probe.tls import days_left
 
     stack, dialect = prepared.stack, prepared.dialect
-    facts = existing_secrets(api, prepared.subject.certificates, stack, prepared.facts)
-    ca = trusted(stack, dialect, facts, record.extras.get(AUTHORITY) if record else None)
+    facts = existing_secrets(api, prepared.subject.certificates, stack, prepared.facts, issued=True)
+    authority, now = recorded_authority(record), datetime.now(UTC)
+    ca = trusted(stack, dialect, facts, authority.bundle(now) if authority else None)
     namespace = dialect.namespace(stack.controller)
     asked = probes(stack, dialect, page_of(stack, facts))
     with reached(api, stack, dialect) as targets:
@@ -77,7 +78,7 @@ def ask(
         results=tuple(results),
         notes=tuple(f"TEST DOUBLE: {each}" for each in test_doubles(api, namespace, selector)),
         controller=f"{stack.controller.kind} {dialect.version(stack.controller)}",
-        days_left=days_left(results, datetime.now(UTC)),
+        days_left=days_left(results, now),
         seconds=time.monotonic() - begun,
         further=tuple(further),
     )
@@ -96,7 +97,8 @@ def _progress(total: int, targets: Sequence[Target], say: Say | None) -> Callabl
 
 
 def trusted(stack: Stack, dialect: IngressController, facts: Facts, authority: str | None) -> str | None:
-    """What the routes' certificates are verified against: the stack's CA and the certificates the inventory gives.
+    """What the routes' certificates are verified against: the stack's CA (``authority``: its bundle) and the
+    certificates the inventory gives.
 
     A given certificate is its own anchor: whoever signed it, it is the one that must be served.
     """

@@ -43,19 +43,21 @@ _PARTING = 5.0  # the same after Ctrl-C
 
 @dataclass(frozen=True)
 class Draft:
-    """What a run is about to do. ``ahead`` is called once that is on record, before the first object is sent."""
+    """What a run is about to do. ``ahead`` is called once that is on record, before the first object is sent; ``news``:
+    what it has to do beside the objects (see ``authority.news``)."""
 
     record: Release | None
     objects: list[Object] = field(repr=False)
     changes: ChangeSet
     note: Note = field(default_factory=Note)
     ahead: Callable[[], None] = lambda: None
+    news: Sequence[str] = ()
 
     @property
     def due(self) -> bool:
         """Whether there is anything to do: after a run that failed or was killed the wait is due again even where
         nothing is left to write."""
-        return self.changes.changed or self.record is None or self.record.result != "deployed"
+        return self.changes.changed or bool(self.news) or self.record is None or self.record.result != "deployed"
 
 
 class Transaction:

@@ -26,14 +26,22 @@ def key_pem(number: int = 0, *, form: str = "PKCS8", password: bytes | None = No
     return key(number).private_bytes(PEM, kind, lock)
 
 
+def _name(common: str) -> x509.Name:
+    return x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, common)])
+
+
 @cache
-def certificate(*names: str, days: float = 90, since: float = -1, common: str = "test", number: int = 0) -> bytes:
-    """A self-signed certificate for ``names`` (none: without the extension), from ``since`` to ``days`` days from NOW."""
-    subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, common)])
+def certificate(
+    *names: str, days: float = 90, since: float = -1, common: str = "test", number: int = 0,
+    by: tuple[str, int] | None = None,
+) -> bytes:  # fmt: skip
+    """A certificate for ``names`` (none: without the extension), from ``since`` to ``days`` days from NOW. ``by``: common
+    name and key of its issuer; without, it is self-signed."""
+    issuer, issuer_key = by or (common, number)
     builder = (
         x509.CertificateBuilder()
-        .subject_name(subject)
-        .issuer_name(subject)
+        .subject_name(_name(common))
+        .issuer_name(_name(issuer))
         .public_key(key(number).public_key())
         .serial_number(1)
         .not_valid_before(NOW + timedelta(days=since))
@@ -43,4 +51,4 @@ def certificate(*names: str, days: float = 90, since: float = -1, common: str = 
         builder = builder.add_extension(
             x509.SubjectAlternativeName([x509.DNSName(name) for name in names]), critical=False
         )
-    return builder.sign(key(number), hashes.SHA256()).public_bytes(PEM)
+    return builder.sign(key(issuer_key), hashes.SHA256()).public_bytes(PEM)

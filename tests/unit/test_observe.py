@@ -8,11 +8,13 @@ import pytest
 
 from module_utils.ingresskit import model, observe, tls
 from module_utils.ingresskit.api.resources import Ref
+from module_utils.ingresskit.authority import recorded
 from module_utils.ingresskit.controllers import controller_for
 from module_utils.ingresskit.engine.ownership import Owner
 from module_utils.ingresskit.engine.snapshot import Snapshot
 from module_utils.ingresskit.errors import ClusterError, ConflictError
 from module_utils.ingresskit.facts import ExistingSecret, Facts, KeyPair, KnownCertificate
+from module_utils.ingresskit.model.tls import Ca
 from module_utils.ingresskit.render import render
 from module_utils.ingresskit.render.secrets import INPUTS, NOT_AFTER, to_issue, uses_of
 from module_utils.ingresskit.state.release import Release
@@ -20,6 +22,7 @@ from module_utils.ingresskit.state.release import Release
 from .certificates import NOW, certificate, key_pem
 
 OWNER = Owner("edge")
+CA_NAME = "ingresskit-edge.ca"
 AUTHORITY = tls.new_authority("edge", NOW)
 OTHER = tls.new_authority("edge", NOW)
 HOSTS = ("cafe.example.com",)
@@ -31,7 +34,7 @@ class ApiDouble:
     """A test double of the API server's client: Secrets in memory, and a note of what was read."""
 
     def __init__(self, **secrets: dict) -> None:
-        self.secrets = {name.replace("_", "-"): secret for name, secret in secrets.items()}
+        self.secrets = secrets
         self.read: list[str] = []
 
     def get(self, ref: Ref) -> dict | None:
@@ -39,17 +42,31 @@ class ApiDouble:
         return self.secrets.get(ref.name)
 
     def create(self, obj: dict) -> None:
-        self.secrets[obj["metadata"]["name"]] = obj
+        assert obj["metadata"]["name"] not in self.secrets
+        self._keep(obj)
+
+    def update(self, obj: dict) -> None:
+        assert (
+            obj["metadata"]["resourceVersion"] == self.secrets[obj["metadata"]["name"]]["metadata"]["resourceVersion"]
+        )
+        self._keep(obj)
+
+    def _keep(self, obj: dict) -> None:
+        self.secrets[obj["metadata"]["name"]] = obj | {"metadata": obj["metadata"] | {"resourceVersion": "1"}}
 
 
 def secret(certificate: str | bytes = b"", key: str | bytes = b"", kind: str = "kubernetes.io/tls") -> dict:
     texts = {"tls.crt": certificate, "tls.key": key}
     raw = {name: text.encode() if isinstance(text, str) else text for name, text in texts.items()}
-    return {"type": kind, "data": {name: base64.b64encode(text).decode() for name, text in raw.items()}}
+    return {
+        "type": kind,
+        "metadata": {"resourceVersion": "1"},
+        "data": {name: base64.b64encode(text).decode() for name, text in raw.items()},
+    }
 
 
 def ca(pair: KeyPair = AUTHORITY) -> dict:
-    return {"ingresskit_edge_ca": secret(pair.certificate, pair.key)}
+    return {CA_NAME: secret(pair.certificate, pair.key)}
 
 
 class TestFiles:
@@ -147,7 +164,6 @@ def test_existing_secrets_are_read_without_their_keys():
         ("b", "opaque"): ExistingSecret("Opaque", "CERT", True, ("tls.crt", "tls.key")),
         ("c", "empty"): ExistingSecret("kubernetes.io/tls", None, False),
         ("d", "gone"): None,
-        ("e", "e-tls"): None,
         ("g", "users"): ExistingSecret("Opaque", None, False, ("auth",)),
     }
     assert facts.htpasswd == {("g", "users"): "tea:canary"}
@@ -158,7 +174,7 @@ def known(hosts=HOSTS, authority=AUTHORITY, left=timedelta(days=300)) -> KnownCe
     return KnownCertificate(tls.inputs_hash(hosts, authority.certificate), (NOW + left).isoformat())
 
 
-GOOD = Facts(now=NOW, authority_certificate=AUTHORITY.certificate, known={("cafe", "cafe-tls"): known()})
+GOOD = Facts(now=NOW, authority=AUTHORITY.public, known={("cafe", "cafe-tls"): known()})
 KEPT = {
     "good": (GOOD, True),
     "nothing known": (replace(GOOD, known={}), False),
@@ -166,8 +182,8 @@ KEPT = {
     "known in another namespace": (replace(GOOD, known={("tea", "cafe-tls"): known()}), False),
     "other hosts": (replace(GOOD, known={("cafe", "cafe-tls"): known(hosts=("tea.example.com",))}), False),
     "one host more": (replace(GOOD, known={("cafe", "cafe-tls"): known(hosts=(*HOSTS, "x.example"))}), False),
-    "another CA": (replace(GOOD, authority_certificate=OTHER.certificate), False),
-    "no CA known": (replace(GOOD, authority_certificate=None), False),
+    "another CA": (replace(GOOD, authority=OTHER.public), False),
+    "no CA known": (replace(GOOD, authority=None), False),
     "due": (replace(GOOD, known={("cafe", "cafe-tls"): known(left=timedelta(days=121))}), False),
     "all but due": (replace(GOOD, known={("cafe", "cafe-tls"): known(left=timedelta(days=122))}), True),
     "no clock": (replace(GOOD, now=None), False),
@@ -211,7 +227,7 @@ def seen(**annotations: str) -> Snapshot:
 
 
 MARKED = seen(**{INPUTS: known().inputs, NOT_AFTER: known().not_after})
-RECORD = Release(1, "", "", "deployed", extras={observe.AUTHORITY: AUTHORITY.certificate})
+RECORD = Release(1, "", "", "deployed", extras={observe.AUTHORITY: recorded(AUTHORITY)})
 
 
 def test_only_an_untouched_secret_with_both_marks_is_known():
@@ -231,19 +247,19 @@ def test_only_an_untouched_secret_with_both_marks_is_known():
 def test_the_cas_key_is_not_read_where_nothing_is_due():
     api = ApiDouble(**ca())
     facts = observe.certificate_facts(api, USES, Facts(now=NOW), MARKED, {REF}, RECORD)
-    assert api.read == [] and facts.authority is None and facts.authority_certificate == AUTHORITY.certificate
+    assert api.read == [] and facts.authority == AUTHORITY.public
 
 
 def test_it_is_read_where_something_is():
     api = ApiDouble(**ca())
     facts = observe.certificate_facts(api, USES, Facts(now=NOW), MARKED, set(), RECORD)
-    assert api.read == ["Secret ingresskit-system/ingresskit-edge-ca"]
-    assert facts.authority == AUTHORITY and facts.authority_certificate == AUTHORITY.certificate
+    assert api.read == ["Secret ingresskit-system/ingresskit-edge.ca"]
+    assert facts.authority == AUTHORITY
 
 
 def test_the_ca_that_is_there_counts_not_the_one_of_the_record():
     facts = observe.certificate_facts(ApiDouble(**ca(OTHER)), USES, Facts(now=NOW), MARKED, set(), RECORD)
-    assert facts.authority_certificate == OTHER.certificate
+    assert facts.authority == OTHER
 
 
 def test_a_stack_without_issued_certificates_asks_for_nothing():
@@ -256,7 +272,7 @@ def test_a_stack_without_a_ca_gets_one_that_is_kept_once():
     facts = observe.certificate_facts(api, USES, Facts(now=NOW), Snapshot(OWNER), set(), None)
     assert facts.authority is not None and api.secrets == {}
     observe.save_authority(api, OWNER, facts)
-    kept = api.secrets["ingresskit-edge-ca"]
+    kept = api.secrets["ingresskit-edge.ca"]
     assert (kept["apiVersion"], kept["kind"]) == ("v1", "Secret")
     assert kept["type"] == "kubernetes.io/tls" and kept["metadata"]["namespace"] == "ingresskit-system"
     assert kept["metadata"]["labels"]["ingresskit.io/stack"] == "edge"
@@ -282,14 +298,89 @@ def test_nothing_is_kept_where_no_ca_was_needed():
         ({"type": "kubernetes.io/tls"}, "there is no PEM certificate in it"),
         (secret(AUTHORITY.certificate, ""), "the private key is not a PEM private key"),
         (secret(AUTHORITY.certificate, OTHER.key), "the private key does not belong to the certificate"),
-        (secret(certificate("x", days=-0.5), key_pem()), "it has expired"),
     ],
-    ids=["empty", "no key", "another's key", "expired"],
+    ids=["empty", "no key", "another's key"],
 )
 def test_a_ca_that_cannot_sign_is_told_with_its_secret(pair, words):
     with pytest.raises(ClusterError) as caught:
-        observe.certificate_facts(
-            ApiDouble(ingresskit_edge_ca=pair), USES, Facts(now=NOW), Snapshot(OWNER), set(), None
-        )
-    assert str(caught.value).startswith("the stack's CA cannot sign (Secret ingresskit-system/ingresskit-edge-ca): ")
+        observe.certificate_facts(ApiDouble(**{CA_NAME: pair}), USES, Facts(now=NOW), Snapshot(OWNER), set(), None)
+    assert str(caught.value).startswith("the stack's CA cannot sign (Secret ingresskit-system/ingresskit-edge.ca): ")
     assert words in str(caught.value) and "PRIVATE KEY-----" not in str(caught.value)
+
+
+ASKED = Ca(rotate="now")
+
+
+def facts_of(api, wish=None, now=NOW, record=RECORD, intact=(REF,)):
+    return observe.certificate_facts(api, USES, Facts(now=now), MARKED, set(intact), record, wish)
+
+
+def record_of(facts, result="deployed"):
+    return Release(2, "", "", result, extras={observe.AUTHORITY: recorded(facts.authority)})
+
+
+def test_a_rotation_is_kept_step_by_step():
+    api = ApiDouble(**ca())
+    made = facts_of(api, ASKED)
+    assert made.authority.key == AUTHORITY.key and made.authority.successor_key
+    observe.save_authority(api, OWNER, made)
+    kept = api.secrets[CA_NAME]
+    assert set(kept["data"]) == {"tls.crt", "tls.key", "successor.crt", "successor.key", "state"}
+    assert "PRIVATE" not in base64.b64decode(kept["data"]["state"]).decode()
+    assert kept["metadata"]["resourceVersion"] == "1", "guarded by what was read"
+    api.read.clear()
+    assert facts_of(api, ASKED, record=record_of(made)).authority == made.authority.public
+    assert api.read == [], "what is on record is not asked for"
+
+    later = NOW + timedelta(days=30)
+    over = facts_of(api, ASKED, later, record_of(made))
+    assert over.authority.certificate == made.authority.successor and to_issue(USES, over) == USES
+    observe.save_authority(api, OWNER, over)
+    assert set(api.secrets[CA_NAME]["data"]) == {"tls.crt", "tls.key", "state"}, "the old key is gone"
+    assert facts_of(api, ASKED, later, record_of(over), ()).authority == over.authority
+
+
+def test_what_a_run_that_was_killed_had_put_on_record_is_not_believed():
+    lost = facts_of(ApiDouble(**ca()), ASKED)
+    api = ApiDouble(**ca())
+    found = facts_of(api, ASKED, record=record_of(lost, "pending"))
+    assert api.read and found.authority.successor not in (None, lost.authority.successor)
+
+
+def test_two_runs_that_rotate_at_once():
+    api = ApiDouble(**ca())
+    ours, theirs = facts_of(api, ASKED), facts_of(api, ASKED)
+    observe.save_authority(api, OWNER, theirs)
+    with pytest.raises(ConflictError, match="another run has made the CA"):
+        observe.save_authority(api, OWNER, ours)
+    observe.save_authority(api, OWNER, theirs)
+    assert base64.b64decode(api.secrets[CA_NAME]["data"]["successor.key"]).decode() == theirs.authority.successor_key
+
+
+def test_an_expired_ca_is_followed_by_another():
+    pair = secret(certificate("x", days=-0.5), key_pem())
+    found = facts_of(ApiDouble(**{CA_NAME: pair}), record=None)
+    assert tls.inspect(found.authority.certificate).not_after == NOW + timedelta(days=3650)
+
+
+def test_only_a_smoke_test_looks_at_what_cert_manager_made():
+    app = {"tls": {"issuer": "i"}, "hosts": {"e.example": "x:80"}}
+    stack = model.load({"ingress_apps": {"e": app}})
+    api, uses = ApiDouble(), uses_of(stack, controller_for(stack.controller))
+    assert observe.existing_secrets(api, uses, stack, Facts()).secrets == {} and api.read == []
+    assert observe.existing_secrets(api, uses, stack, Facts(), issued=True).secrets == {("e", "e-tls"): None}
+
+
+def test_a_secret_of_many_hosts_is_read_once():
+    apps = {
+        name: {
+            "namespace": "a",
+            "tls": {"secret": "wild"},
+            "hosts": {f"{name}.example": "x:80", f"x.{name}.example": "x:80"},
+        }
+        for name in ("one", "two", "three")
+    }
+    stack = model.load({"ingress_apps": apps})
+    api = ApiDouble()
+    observe.existing_secrets(api, uses_of(stack, controller_for(stack.controller)), stack, Facts())
+    assert api.read == ["Secret a/wild"]

@@ -12,6 +12,10 @@ from .certificates import NOW, certificate, key_pem
 APP = "ingress_apps.cafe.tls"
 HOSTS = ("cafe.example.com",)
 GOOD = certificate(*HOSTS)
+ROOT = certificate(common="root", number=2)
+MIDDLE = certificate(common="middle", number=3, by=("root", 2))
+FALSE_MIDDLE = certificate(common="middle", number=4, by=("root", 2))
+LEAF = certificate(*HOSTS, by=("middle", 3))
 
 
 def findings(tls, facts, hosts=HOSTS, *, at_host=False, controller=None):
@@ -35,8 +39,26 @@ PAIRS = {
     "a chain, leaf first": (GOOD + certificate("other.example", number=1), key_pem(), HOSTS, []),
     "a chain, leaf last": (
         certificate("other.example", number=1) + GOOD, key_pem(), HOSTS,
-        [("error", "cert", "it does not cover cafe.example.com"), ("error", "key", "does not belong to the certificate")],
+        [("error", "cert", "the certificate of the private key is number 2 in it: the leaf goes first")],
     ),
+    "a chain of a CA, leaf first": (LEAF + MIDDLE, key_pem(), HOSTS, []),
+    "with its root": (LEAF + MIDDLE + ROOT, key_pem(), HOSTS, []),
+    "a key among the certificates": (LEAF + key_pem() + MIDDLE, key_pem(), HOSTS, []),
+    "the leaf second": (
+        MIDDLE + LEAF, key_pem(), HOSTS,
+        [("error", "cert", "number 2 in it: the leaf goes first, then its issuer, and so on; put them in that order")],
+    ),
+    "the leaf last": (ROOT + MIDDLE + LEAF, key_pem(), HOSTS, [("error", "cert", "number 3 in it")]),
+    "the root before the middle": (
+        LEAF + ROOT + MIDDLE, key_pem(), HOSTS,
+        [("warning", "cert", "its certificates are out of order: CN=test is issued by CN=middle, which does not follow it")],
+    ),
+    "the leaf alone": (
+        LEAF, key_pem(), HOSTS,
+        [("warning", "cert", "its chain is not complete: CN=test is issued by CN=middle, which is not in it")],
+    ),
+    "the middle is missing": (LEAF + ROOT, key_pem(), HOSTS, [("warning", "cert", "its chain is not complete: CN=test")]),
+    "another CA of the same name": (LEAF + FALSE_MIDDLE, key_pem(), HOSTS, [("warning", "cert", "not complete")]),
     "another's key": (GOOD, key_pem(1), HOSTS, [("error", "key", "does not belong to the certificate")]),
     "an encrypted key": (GOOD, key_pem(password=b"x"), HOSTS, [("error", "key", "is encrypted: a controller cannot read it")]),
     "an encrypted key of the old form": (
@@ -139,6 +161,7 @@ SECRETS = {
     "garbage": (ExistingSecret(TLS_TYPE, "garbage", True), [("error", "in the Secret cafe/cafe-tls: there is no PEM certificate")]),
     "expired": (ExistingSecret(TLS_TYPE, certificate(*HOSTS, days=-0.5).decode(), True), [("error", "expired on 2026-08-01")]),
     "expiring": (ExistingSecret(TLS_TYPE, certificate(*HOSTS, days=5).decode(), True), [("warning", "expires in 5 days")]),
+    "a leaf alone": (ExistingSecret(TLS_TYPE, LEAF.decode(), True), [("warning", "its chain is not complete")]),
     "another's name": (ExistingSecret(TLS_TYPE, certificate("x.example").decode(), True), [("error", "does not cover cafe.example.com")]),
 }  # fmt: skip
 

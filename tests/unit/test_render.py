@@ -17,7 +17,7 @@ from module_utils.ingresskit.render.secrets import INPUTS, NOT_AFTER
 from .certificates import NOW, certificate, key_pem
 
 AUTHORITY = tls.new_authority("edge", NOW)
-FACTS = Facts(now=NOW, authority=AUTHORITY, authority_certificate=AUTHORITY.certificate)
+FACTS = Facts(now=NOW, authority=AUTHORITY)
 BOTH = pytest.mark.parametrize("kind", ["nginx", "traefik"])
 
 

@@ -1,17 +1,20 @@
 """What the stack's CA issues stands up to a strict client; what is said of pairs holds no key."""
 
 import ssl
+from dataclasses import asdict
 from datetime import UTC, datetime, timedelta
 
 import pytest
 from cryptography import x509
-from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric import ec, ed25519
 from cryptography.x509.oid import ExtendedKeyUsageOID
 
 from module_utils.ingresskit import tls
-from module_utils.ingresskit.facts import Facts, KeyPair
+from module_utils.ingresskit.facts import Authority, Facts, KeyPair
+from module_utils.ingresskit.model.tls import Ca
 
-from .certificates import NOW, certificate, key_pem
+from .certificates import certificate, key_pem
 
 HOSTS = ("cafe.example.com", "*.tea.example.com")
 REAL_NOW = datetime.now(UTC).replace(microsecond=0)  # OpenSSL asks the clock itself
@@ -145,13 +148,13 @@ THIRD = timedelta(days=365) / 3
     ids=str,
 )
 def test_due_in_the_last_third(left, expected):
-    assert tls.due(NOW + left, NOW) is expected
+    assert tls.due(REAL_NOW + left, REAL_NOW, AUTHORITY.certificate) is expected
 
 
 def test_a_new_leaf_is_not_due_and_is_once_in_its_last_third():
     end = tls.inspect(LEAF.certificate).not_after
-    assert not tls.due(end, REAL_NOW)
-    assert tls.due(end, REAL_NOW + timedelta(days=244))
+    assert not tls.due(end, REAL_NOW, AUTHORITY.certificate)
+    assert tls.due(end, REAL_NOW + timedelta(days=244), AUTHORITY.certificate)
 
 
 def test_the_hash_changes_with_each_input():
@@ -233,18 +236,56 @@ def test_a_matching_pair_is_silent():
 
 def test_no_repr_shows_a_key():
     pair = KeyPair("CERT", "canary")
-    facts = Facts(authority=pair, files={"k.pem": b"canary"})
-    for shown in (repr(pair), str(pair), repr(facts), f"{facts}"):
+    authority = Authority("CERT", "canary", "CERT", "canary")
+    facts = Facts(authority=authority, files={"k.pem": b"canary"})
+    for shown in (repr(pair), str(pair), repr(authority), repr(facts), f"{facts}", repr(asdict(authority.public))):
         assert "canary" not in shown
     assert "CERT" in repr(pair)
 
 
-def test_only_our_own_kind_of_key_signs():
-    from cryptography.hazmat.primitives import serialization
-    from cryptography.hazmat.primitives.asymmetric import rsa
-
-    key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
+def test_only_keys_of_our_own_kinds_sign():
+    key = ed25519.Ed25519PrivateKey.generate()
     form = (serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
-    foreign = KeyPair(AUTHORITY.certificate, key.private_bytes(*form).decode())
-    with pytest.raises(ValueError, match="the stack's CA key is not an ECDSA key"):
+    foreign = Authority(AUTHORITY.certificate, key.private_bytes(*form).decode())
+    with pytest.raises(ValueError, match="the stack's CA key is neither an ECDSA nor an RSA key"):
         tls.issue(foreign, HOSTS, REAL_NOW)
+
+
+RSA_CA = tls.new_authority("edge", REAL_NOW, Ca(algorithm="rsa", days=30, overlap=3))
+
+
+@pytest.mark.parametrize("ca", [AUTHORITY, RSA_CA], ids=["ecdsa CA", "rsa CA"])
+@pytest.mark.parametrize("algorithm", ["ecdsa", "rsa"])
+def test_keys_of_either_kind_are_accepted_by_a_strict_client(tmp_path, ca, algorithm):
+    pair = tls.issue(ca, HOSTS, REAL_NOW, algorithm)
+    assert handshake(tmp_path, pair, ca, "cafe.example.com") == "TLSv1.3"
+    leaf, issuer = load(pair), load(ca)
+    leaf.verify_directly_issued_by(issuer)
+    assert leaf.public_key().key_size == {"ecdsa": 256, "rsa": 2048}[algorithm]
+    assert issuer.public_key().key_size == (3072 if ca is RSA_CA else 256)
+    assert extension(leaf, x509.KeyUsage).value.key_encipherment is (algorithm == "rsa")
+    assert tls.inputs_hash(HOSTS, ca.certificate, "rsa") != tls.inputs_hash(HOSTS, ca.certificate, "ecdsa")
+    tls.check_pair(pair.certificate.encode(), pair.key.encode())
+
+
+def test_what_a_short_lived_ca_issues_lives_a_third_of_its_life():
+    end = tls.inspect(tls.issue(RSA_CA, HOSTS, REAL_NOW).certificate).not_after
+    assert timedelta(days=10) <= end - REAL_NOW < timedelta(days=10, minutes=5)
+
+
+def test_the_last_leaf_of_a_ca_is_not_issued_at_every_run():
+    """It ends with its CA: whatever were issued instead would end at the same time."""
+    last = tls.inspect(AUTHORITY.certificate).not_after
+    for days in (364, 121, 40, 3, 0.01):
+        assert not tls.due(last, last - timedelta(days=days), AUTHORITY.certificate)
+    late = last - timedelta(days=100)  # one that ends before its CA is renewed in a third of what a new one would have
+    assert tls.due(late + timedelta(days=33), late, AUTHORITY.certificate)
+    assert not tls.due(late + timedelta(days=34), late, AUTHORITY.certificate)
+
+
+def test_only_certificates_are_taken_out_of_a_text():
+    text = f"bag attributes\n{LEAF.key}{LEAF.certificate}{LEAF.key}subject=x\n{AUTHORITY.certificate}trailing"
+    assert tls.without_keys(text) == LEAF.certificate + AUTHORITY.certificate
+    for nothing in ("", LEAF.key, "text"):
+        with pytest.raises(ValueError, match="there is no PEM certificate in it"):
+            tls.without_keys(nothing)

@@ -14,7 +14,7 @@ from ..model.certificates import DEFAULT_SECRET
 from ..model.controller import Controller
 from ..model.routes import Entry, Site, slug
 from ..model.stack import Stack
-from ..model.tls import TlsSource
+from ..model.tls import SelfSigned, TlsSource
 from . import nginx_config, nginx_resources, nginx_streams
 from .base import IngressController
 from .ingresses import Treatment, once
@@ -104,7 +104,7 @@ class Nginx(IngressController):
     def implied_default_tls(self, controller: Controller) -> TlsSource | None:
         """The page for unknown hosts needs a default certificate: without one F5 refuses their handshakes."""
         if controller.default_tls is None and controller.default_backend is not None:
-            return TlsSource(self_signed=True)
+            return TlsSource(self_signed=SelfSigned())
         return controller.default_tls
 
     def objects(self, stack: Stack, facts: Facts) -> list[Object]:

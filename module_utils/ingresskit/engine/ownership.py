@@ -42,8 +42,8 @@ class Owner:
 
     @property
     def ca_name(self) -> str:
-        """Name of the Secret that holds the stack's own CA."""
-        return f"ingresskit-{self.stack}-ca"
+        """Name of the Secret that holds the stack's own CA; the dot keeps it apart from those of stacks."""
+        return f"ingresskit-{self.stack}.ca"
 
     @property
     def id(self) -> str:

@@ -12,6 +12,7 @@ from .apps import App, HostOwner
 from .base import DnsLabel, HostName, HttpPath, Labels, Model, Seconds
 from .controller import Controller
 from .routes import Site, sites_of
+from .tls import Ca
 
 
 class Cluster(Model):
@@ -116,6 +117,7 @@ class Stack(Model):
     ingress_hosts: Annotated[
         dict[HostName, HostOwner], Field(description="Who owns a host that several apps share.")
     ] = {}
+    ingress_ca: Annotated[Ca, Field(description="The stack's own CA, which issues what is self_signed.")] = Ca()
     ingress_extra_objects: Annotated[
         list[dict[str, Any]], Field(description="Manifests to apply, own and prune with the stack.")
     ] = []

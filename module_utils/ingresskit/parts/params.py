@@ -27,6 +27,7 @@ _TERMS = tuple(
         (r"\bingress_controller\.expose", "expose"),
         (r"\bingress_(cluster|apply|controller)\b", r"\1"),
         (r"\bingress_stack_name\b", "stack"),
+        (r"\bingress_ca\b", "ca"),
         (r"relative names are meant from the inventory's folder", "relative names are meant from base_dir"),
         (r"rename it in the inventory", "rename it"),
     )

@@ -17,6 +17,7 @@ from ..model.layers import inherit_options
 from ..model.stack import Stack
 from ..preflight.finding import Finding, error
 from ..render.apps import app_objects
+from ..render.issuers import annotated
 from ..render.namespaces import namespaces
 from ..render.secrets import tls_secrets
 from .params import Params, for_routes, part_name, read
@@ -87,4 +88,5 @@ def _render(subject: Subject, facts: Facts) -> list[Object]:
     objects = list(tls_secrets(subject.certificates, facts))
     for name in stack.apps:
         objects += app_objects(stack, name, dialect, facts)
+    objects = annotated(objects, subject.certificates)
     return [*namespaces(stack, dialect, objects), *objects]

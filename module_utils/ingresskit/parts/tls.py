@@ -15,7 +15,7 @@ from ..manifests import Object
 from ..model.base import DnsLabel, DnsName, HostName
 from ..model.certificates import CertificateUse
 from ..model.stack import Stack
-from ..model.tls import TlsSource
+from ..model.tls import Ca, TlsSource
 from ..preflight import Finding
 from ..preflight.certificates import check_certificates
 from ..render.namespaces import namespaces
@@ -44,6 +44,7 @@ class Identity(Params):
 class TlsParams(Identity):
     source: TlsSource
     hosts: list[Annotated[HostName, AfterValidator(_named)]] = []
+    ca: Ca = Ca()
 
     @property
     def use(self) -> CertificateUse:
@@ -54,7 +55,7 @@ def load(parameters: Mapping[str, Any]) -> Subject:
     """The Secret as a part of its stack. Raises InventoryError."""
     params = read(TlsParams, parameters)
     _can_be_made(params)
-    stack = params.stack_with()
+    stack = params.stack_with(ingress_ca=params.ca)
     keys = ("cert_file", "key_file")
     files = [(f"source.{key}", name) for key in keys if (name := getattr(params.source, key)) is not None]
     return Subject(
@@ -79,6 +80,9 @@ def _can_be_made(params: TlsParams) -> None:
     if source.secret is not None:
         how = "give cert_file and key_file, cert and key, issuer or self_signed"
         raise InventoryError([Problem("source.secret", f"is a Secret that exists, there is nothing to make: {how}")])
+    if source.issuer is not None and source.issuer.by == "annotation":
+        how = "leave it out for a Certificate, or give app.tls.issuer to ingress_route"
+        raise InventoryError([Problem("source.issuer.by", f"an annotation belongs to an Ingress: {how}")])
     if not params.hosts and source.kind in ("issuer", "self_signed"):
         raise InventoryError([Problem("hosts", f"is missing: {source.kind} issues a certificate for the hosts given")])
 

@@ -21,6 +21,7 @@ from .definitions import check_definitions
 from .effect import check_effect
 from .exposure import check_exposure
 from .finding import Finding
+from .issuers import check_issuers
 from .knobs import check_knobs
 from .objects import check_objects, extra_places
 from .passwords import check_passwords
@@ -52,6 +53,7 @@ def check(stack: Stack, dialect: IngressController, facts: Facts) -> list[Findin
     ]
     if all(finding.level != "error" for finding in findings):
         findings += check_overrides(stack, dialect, facts)
+        findings += check_issuers(stack, dialect, facts)
     return sorted(findings, key=lambda finding: finding.level != "error")
 
 

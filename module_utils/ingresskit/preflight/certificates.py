@@ -61,7 +61,13 @@ def _pair(
         yield error(at, str(problem))
         return
     try:
-        tls.check_pair(cert, key)
+        place = tls.position(cert, key)
+        if place:
+            which = f"the certificate of the private key is number {place + 1} in it"
+            yield error(at, f"{which}: the leaf goes first, then its issuer, and so on; put them in that order")
+            return
+        if place is None:
+            yield error(key_at, "the private key does not belong to the certificate")
     except ValueError as problem:
         yield error(key_at, str(problem))
     yield from _served(use, cert.decode(), now, at)
@@ -71,6 +77,9 @@ def _served(use: CertificateUse, certificate: str, now: datetime | None, at: str
     from .. import tls
 
     info = tls.inspect(certificate)
+    fault = tls.chain_fault(certificate.encode())
+    if fault:
+        yield warning(at, f"{fault}: add what is missing after the leaf, in order")
     if use.path != "ingress_controller.default_tls":
         for host in use.hosts:
             if not tls.covers(info.sans, host):

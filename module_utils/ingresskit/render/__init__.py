@@ -11,6 +11,7 @@ from ..manifests import Object, group_of
 from ..model.stack import Stack
 from .apps import app_objects
 from .default_backend import default_backend_objects
+from .issuers import annotated
 from .namespaces import namespaces
 from .secrets import tls_secrets, uses_of
 
@@ -27,8 +28,9 @@ def render(stack: Stack, facts: Facts) -> list[Object]:
     would have one name.
     """
     dialect = controller_for(stack.controller)
+    uses = uses_of(stack, dialect)
     objects = [
-        *tls_secrets(uses_of(stack, dialect), facts),
+        *tls_secrets(uses, facts),
         *facts.definitions,
         *dialect.objects(stack, facts),
         *dialect.services(stack),
@@ -38,6 +40,7 @@ def render(stack: Stack, facts: Facts) -> list[Object]:
         objects += app_objects(stack, name, dialect, facts)
     for host in stack.ingress_hosts:
         objects += dialect.host_routes(stack, host, facts)
+    objects = annotated(objects, uses)
     objects += stack.ingress_extra_objects
     objects = [*namespaces(stack, dialect, objects), *objects]
     _refuse_twins(objects)

@@ -13,6 +13,7 @@ from ..facts import Facts, KeyPair, KnownCertificate
 from ..manifests import Object, manifest
 from ..model.certificates import CertificateUse, certificates
 from ..model.stack import Stack
+from ..model.tls import Algorithm, Issuer, SelfSigned
 from .files import text_of
 
 INPUTS = "ingresskit.io/inputs"
@@ -31,11 +32,11 @@ def tls_secrets(uses: Iterable[CertificateUse], facts: Facts) -> Iterator[Object
         match use.source.kind:
             case "files":
                 pair = KeyPair(text_of(str(use.source.cert_file), facts), text_of(str(use.source.key_file), facts))
-                yield _secret(use, pair)
+                yield _given(use, pair, f"{use.path}.cert_file")
             case "inline":
-                yield _secret(use, KeyPair(str(use.source.cert), str(use.source.key)))
-            case "issuer":
-                yield _certificate(use)
+                yield _given(use, KeyPair(str(use.source.cert), str(use.source.key)), f"{use.path}.cert")
+            case "issuer" if use.source.issuer and use.source.issuer.by == "certificate":
+                yield _certificate(use, use.source.issuer)
             case "self_signed":
                 yield _issued(use, facts)
 
@@ -45,39 +46,56 @@ def to_issue(uses: Iterable[CertificateUse], facts: Facts) -> list[CertificateUs
     return [use for use in uses if _kept(use, facts) is None]
 
 
+def _given(use: CertificateUse, pair: KeyPair, at: str) -> Object:
+    """A key that stands in the certificate's file as well stays out of ``tls.crt``, which anybody may be shown."""
+    from .. import tls
+
+    try:
+        return _secret(use, KeyPair(tls.without_keys(pair.certificate), pair.key))
+    except ValueError as problem:
+        raise InventoryError([Problem(at, str(problem))]) from None
+
+
 def _kept(use: CertificateUse, facts: Facts) -> KnownCertificate | None:
     """The certificate issued earlier, if it still is what the inventory asks for and not due for renewal."""
     known = facts.known.get((use.namespace, use.secret))
-    if known is None or facts.now is None or facts.authority_certificate is None:
+    if known is None or facts.now is None or facts.authority is None:
         return None
     from .. import tls  # cryptography is loaded only where certificates are made
 
-    same = known.inputs == tls.inputs_hash(use.hosts, facts.authority_certificate)
-    return known if same and not tls.due(datetime.fromisoformat(known.not_after), facts.now) else None
+    authority = facts.authority.certificate
+    same = known.inputs == tls.inputs_hash(use.hosts, authority, _algorithm(use))
+    return known if same and not tls.due(datetime.fromisoformat(known.not_after), facts.now, authority) else None
+
+
+def _algorithm(use: CertificateUse) -> Algorithm:
+    return (use.source.self_signed or SelfSigned()).algorithm
 
 
 def _issued(use: CertificateUse, facts: Facts) -> Object:
     kept = _kept(use, facts)
     if kept is not None:
         return _secret(use, None, {INPUTS: kept.inputs, NOT_AFTER: kept.not_after})
-    if facts.now is None or facts.authority is None:
+    if facts.now is None or facts.authority is None or facts.authority.key is None:
         how = "give cert_file and key_file, secret or issuer instead"
         if use.path == "ingress_controller.default_tls":
             how = f"the page for unknown hosts needs a default certificate; set ingress_controller.default_tls: {how}"
         raise InventoryError([Problem(use.path, f"self_signed needs a cluster, where the stack's CA is kept: {how}")])
     from .. import tls
 
-    pair = tls.issue(facts.authority, use.hosts, facts.now)
+    algorithm = _algorithm(use)
+    pair = tls.issue(facts.authority, use.hosts, facts.now, algorithm)
     end = tls.inspect(pair.certificate).not_after.isoformat()
-    return _secret(use, pair, {INPUTS: tls.inputs_hash(use.hosts, facts.authority.certificate), NOT_AFTER: end})
+    inputs = tls.inputs_hash(use.hosts, facts.authority.certificate, algorithm)
+    return _secret(use, pair, {INPUTS: inputs, NOT_AFTER: end})
 
 
-def _certificate(use: CertificateUse) -> Object:
+def _certificate(use: CertificateUse, issuer: Issuer) -> Object:
     """cert-manager's request for a certificate (cert-manager.io/docs/usage/certificate); it makes the Secret."""
     spec = {
         "secretName": use.secret,
         "dnsNames": list(use.hosts),
-        "issuerRef": {"group": "cert-manager.io", "kind": "Issuer", "name": use.source.issuer},
+        "issuerRef": {"group": issuer.group, "kind": issuer.kind, "name": issuer.name},
         "privateKey": {"algorithm": "ECDSA", "size": 256, "rotationPolicy": "Always"},
     }
     return manifest("Certificate", use.secret, use.namespace, spec=spec)
