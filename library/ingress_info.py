@@ -76,9 +76,19 @@ further_targets:
   type: list
   elements: dict
 ca_certificate:
-  description: The stack's CA as PEM, null where it issues no certificate.
+  description:
+    - What clients of the stack's CA trust, as PEM; null where it issues no certificate. Around a rotation these are
+      several certificates.
   returned: when installed
   type: str
+ca:
+  description:
+    - Each of these certificates, who signs first; role (V(signs), V(will sign), V(did sign)), fingerprint (sha256),
+      not_after, and from when on the next one signs or until when something that a former one signed may be alive.
+  returned: when installed
+  type: list
+  elements: dict
+  sample: [{"role": "signs", "fingerprint": "5e0c…", "not_after": "2036-11-18T12:00:00+00:00"}]
 """
 
 from typing import Any

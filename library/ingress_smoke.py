@@ -117,10 +117,12 @@ SPEC: dict[str, Any] = {
 
 
 def work(module: Call) -> dict[str, Any]:
-    from ..module_utils.ingresskit.report import result_of
+    from ..module_utils.ingresskit.report import expiring, result_of
     from ..module_utils.ingresskit.smoke import smoke
 
     report, authority = smoke(module.inventory, module.base_dir, module.say)
+    for line in expiring(report):
+        module.warn(line)
     return result_of(report, authority, module.params["report_dir"], module.params["failed_before"])
 
 

@@ -29,6 +29,7 @@ ENTRY_POINTS = {
     "drift": "Tell what differs from the inventory, changing nothing",
     "rollback": "Return to a former revision",
     "teardown": "Remove what the stack created, and nothing else",
+    "ca": "Export the CA of the stack for clients",
 }
 ANSIBLE_TYPES = {
     "string": "str", "integer": "int", "number": "float", "boolean": "bool", "mapping": "dict", "list": "list"

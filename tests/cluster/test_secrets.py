@@ -44,7 +44,21 @@ def stack_of(site, **changes):
     filed = site.cafe(namespace=site.namespace("filed"), tls={"cert_file": "both.pem", "key_file": "cafe.key"})
     filed["hosts"] = {"filed.example.com": "tea-svc:80"}
     inline = site.cafe(tls={"cert": CERT, "key": KEY})
-    return site.inventory(apps={"cafe": inline | changes, "filed": filed})
+    own = {"namespace": filed["namespace"], "tls": {"self_signed": {"algorithm": "rsa"}}}
+    own["hosts"] = {"own.example.com": "tea-svc:80"}
+    return site.inventory(apps={"cafe": inline | changes, "filed": filed, "own": own})
+
+
+def made(site):
+    """Pieces of the keys that the toolkit makes itself, as they are now: of its CA and of what that has issued."""
+    for namespace, name in (("state", f"ingresskit-{site.name}.ca"), ("filed", "own-tls")):
+        for key, text in secret(site.namespace(namespace), name)["data"].items():
+            if key.endswith(".key"):
+                lines = base64.b64decode(text).decode().splitlines()
+                body = "".join(line for line in lines if "-" not in line)
+                # of an RSA key the beginning, its modulus, is public
+                places = ((body, 48), (text, 160)) if len(body) < 400 else ((body, -200), (text, -400))
+                yield from (whole[at : at + 32] for whole, at in places)
 
 
 def mistakes(site):
@@ -186,8 +200,8 @@ def evidence(canary):
 
 
 def performed(site):
-    """Check mode, install, a rotation, drift, and all the mistakes: as loud as Ansible gets, in its own process and as
-    modules."""
+    """Check mode, install, the CA's export, rotations, drift, and all the mistakes: as loud as Ansible gets, in its own
+    process and as modules."""
     site.text("cafe.key", KEY)
     site.text("both.pem", CERT + KEY)
     site.write(stack_of(site, tls={"self_signed": True}))
@@ -195,6 +209,11 @@ def performed(site):
     site.write(stack_of(site))
     yield site.play("site.yml", *LOUD, "--check").passed()
     yield site.play("site.yml", *LOUD).passed()
+    NEEDLES.extend(made(site))
+    yield site.play("playbooks/ca.yml", *LOUD).passed()
+    site.write(stack_of(site) | {"ingress_ca": {"algorithm": "rsa", "overlap": 0, "rotate": "again"}})
+    yield site.play("site.yml", *LOUD).passed()
+    NEEDLES.extend(made(site))
     kubectl("annotate", "secret", "cafe-tls", "-n", site.namespace("cafe"), "theirs=too")
     yield site.play("playbooks/drift.yml", *LOUD, ingresskit_in_process=False)
     (site.folder / "direct.yml").write_text(json.dumps(direct(site)))
@@ -248,3 +267,5 @@ def test_the_search_would_find_it(canary, evidence):
     live = secret(canary.namespace("cafe"), "cafe-tls")
     assert found(json.dumps(live)) == [needle for needle in NEEDLES if needle in ENCODED]
     assert found(base64.b64decode(live["data"]["tls.key"]).decode())
+    assert len(set(made(canary))) == 4 and set(made(canary)) <= set(NEEDLES)
+    assert len(set(NEEDLES)) == len(NEEDLES), "the CA's key and the certificate's were others before the rotation"

@@ -384,3 +384,10 @@ def test_a_secret_of_many_hosts_is_read_once():
     api = ApiDouble()
     observe.existing_secrets(api, uses_of(stack, controller_for(stack.controller)), stack, Facts())
     assert api.read == ["Secret a/wild"]
+
+
+def test_the_ca_of_a_stolen_key_is_replaced_without_a_trace():
+    """Its Secret is deleted, and ``rotate`` is another text: that has the run look."""
+    found = facts_of(ApiDouble(), ASKED).authority
+    assert found.certificate != AUTHORITY.certificate and found.former == () and found.rotate == "now"
+    assert to_issue(USES, replace(GOOD, authority=found)) == USES

@@ -214,3 +214,14 @@ def test_no_report_holds_a_private_key(tmp_path):
     files = "".join(path.read_text() for path in tmp_path.iterdir())
     assert "[private key removed]" in files
     assert "MIGHAgEAMBMGByqGSM49" not in json.dumps(result) + files
+
+
+def test_a_certificate_that_ends_soon_is_told_in_every_form():
+    soon = replace(report(proven()), days_left=(("cafe.example.com", 5),))
+    line = "the certificate of cafe.example.com expires in 5 days: renew it"
+    assert line in render_html(soon) and line not in render_html(report(proven()))
+    assert 'name="certificate days left: cafe.example.com" value="5"' in render_junit(soon)
+    shown = result_of(soon, None, None)
+    assert shown["ingresskit_report"]["expiring"] == [line] and shown["ingresskit_report"]["days_left"] == {
+        "cafe.example.com": 5
+    }

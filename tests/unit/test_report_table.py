@@ -20,7 +20,7 @@ from module_utils.ingresskit.oracle.types import (
     TlsInfo,
 )
 from module_utils.ingresskit.report import curl_command, render_table, summary
-from module_utils.ingresskit.report.rows import base_url, expected_words, rows
+from module_utils.ingresskit.report.rows import base_url, expected_words, expiring, rows
 from module_utils.ingresskit.report.table import MOST_FAILURES, MOST_ROWS, cell_width, fit
 
 TLS = TlsInfo(True, "TLSv1.3", "CN=cafe", "CN=CA", ("cafe.example.com",), datetime(2027, 1, 1, tzinfo=UTC), "ab" * 32)
@@ -332,3 +332,39 @@ def test_several_ways_in():
     assert [row.url + row.path for row in rows(SEVERAL)] == [
         f"https://{HOST}:30443/tea", f"https://{HOST}/tea (at public)",
     ]  # fmt: skip
+
+
+# certificates that end soon
+
+
+def ending(**days):
+    hosts = {name.replace("_", "-") + ".example": left for name, left in days.items()}
+    results = [route("/", "tea-svc", host=host) for host in hosts]
+    return replace(with_results(*results), days_left=tuple(sorted(hosts.items())))
+
+
+def test_certificates_that_end_soon_are_told_first_to_end_first():
+    report = ending(b=13, a=14, c=0, d=5)
+    assert expiring(report) == [
+        "the certificate of c.example expires today: renew it",
+        "the certificate of d.example expires in 5 days: renew it",
+        "the certificate of b.example expires in 13 days: renew it",
+    ]
+    text = render_table(report)
+    assert text.endswith(
+        "EXPIRING: the certificate of b.example expires in 13 days: renew it\n4 of 4 routes proven in 0.8 s"
+    )
+    assert "\x1b[1;33mEXPIRING\x1b[0m: the certificate of d.example" in render_table(report, colour=True)
+    assert {row.url: row.tls for row in rows(report)} == {
+        "https://a.example:30443": "verified, 14 d",
+        "https://b.example:30443": "verified, 13 d!",
+        "https://c.example:30443": "verified, 0 d!",
+        "https://d.example:30443": "verified, 5 d!",
+    }
+    assert expiring(CAFE) == []
+
+
+def test_of_very_many_certificates_that_end_soon_the_first_are_told():
+    lines = expiring(ending(**{f"h{number:03}": 7 for number in range(25)}))
+    assert len(lines) == 21 and lines[-1] == "… and those of 5 more hosts"
+    assert "h019" in lines[-2]

@@ -33,7 +33,7 @@ class Issuer(Model):
     https://cert-manager.io/docs/usage/certificate/ and https://cert-manager.io/docs/usage/ingress/
     """
 
-    name: DnsName
+    name: Annotated[DnsName, Field(description="Name of the issuer; an Issuer is in the app's namespace.")]
     kind: Annotated[
         str, Field(pattern=r"^[A-Z][A-Za-z0-9]*$", description="Issuer, ClusterIssuer, or the group's.")
     ] = "Issuer"

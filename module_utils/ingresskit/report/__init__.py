@@ -3,7 +3,7 @@
 from .curl import curl_command
 from .junit import render_junit
 from .result import result_of
-from .rows import summary
+from .rows import expiring, summary
 from .table import render_table
 
-__all__ = ["curl_command", "render_junit", "render_table", "result_of", "summary"]
+__all__ = ["curl_command", "expiring", "render_junit", "render_table", "result_of", "summary"]

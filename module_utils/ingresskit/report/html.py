@@ -8,7 +8,7 @@ from jinja2 import Environment, StrictUndefined
 
 from ..oracle.types import SmokeReport
 from ..probe.words import describe, printable
-from .rows import Row, rows, summary, target_words, title
+from .rows import Row, expiring, rows, summary, target_words, title
 
 # A string, because data files in module_utils do not travel with a module.
 _PAGE = """\
@@ -88,7 +88,7 @@ def render_html(report: SmokeReport) -> str:
         title=title(report),
         summary=summary(report),
         targets=list(map(target_words, report.targets)),
-        notes=[printable(note) for note in report.notes],
+        notes=[*map(printable, report.notes), *expiring(report)],
         failed=any(not result.ok for result in report.results),
         groups=[(url, list(same)) for url, same in groupby(rows(report), lambda row: row.url)],
         came=_came,

@@ -14,7 +14,7 @@ from ..oracle.types import SmokeReport
 from ..probe.words import printable
 from .curl import curl_command
 from .junit import render_junit
-from .rows import Row, rows, summary, target_facts
+from .rows import Row, expiring, rows, summary, target_facts
 from .table import MOST_FAILURES, render_table
 
 _CERTIFICATE = re.compile(r"-----BEGIN CERTIFICATE-----.+?-----END CERTIFICATE-----", re.S)
@@ -44,6 +44,7 @@ def result_of(
             "further_targets": list(map(target_facts, report.further)),
             "notes": [printable(note) for note in report.notes],
             "days_left": dict(report.days_left),
+            "expiring": expiring(report),
             "ok": not failed,
             "summary": summary(report),
             "text": render_table(report),

@@ -10,6 +10,8 @@ from ..oracle.types import Answer, Expected, Probe, ProbeResult, Request, SmokeR
 from ..probe.words import describe, header, own_page, printable, quote
 
 TEST_DOUBLE = "TEST DOUBLE"  # how a note begins that nobody may overlook
+EXPIRING_DAYS = 14  # as in preflight, for certificates that are given
+_MOST_HOSTS = 20
 _DEFAULT_PORTS = {"http": 80, "https": 443}
 
 
@@ -140,7 +142,8 @@ def _tls(result: ProbeResult, days: int | None) -> str:
     if tls is None:
         return "-"
     if tls.verified:
-        return "verified" if days is None else f"verified, {days} d"
+        soon = "!" if days is not None and days < EXPIRING_DAYS else ""
+        return "verified" if days is None else f"verified, {days} d{soon}"
     return "not verified" if result.probe.expected.tls == "any" else "NOT TRUSTED"
 
 
@@ -164,6 +167,17 @@ def summary(report: SmokeReport) -> str:
     if failed:
         return f"{failed} of {total} routes FAILED after {seconds(report):.1f} s"
     return f"{total} of {total} routes proven in {seconds(report):.1f} s"
+
+
+def expiring(report: SmokeReport) -> list[str]:
+    """Return a line for each host whose certificate, as it is served, ends within two weeks: the first to end first."""
+    soon = sorted((days, host) for host, days in report.days_left if days < EXPIRING_DAYS)
+    lines = [
+        f"the certificate of {printable(host)} expires {f'in {days} days' if days else 'today'}: renew it"
+        for days, host in soon[:_MOST_HOSTS]
+    ]
+    more = len(soon) - _MOST_HOSTS
+    return [*lines, f"… and those of {more} more hosts"] if more > 0 else lines
 
 
 def title(report: SmokeReport) -> str:

@@ -8,7 +8,7 @@ from itertools import groupby
 
 from ..oracle.types import SmokeReport
 from ..probe.words import printable
-from .rows import TEST_DOUBLE, Row, rows, summary, target_words, title, tries
+from .rows import TEST_DOUBLE, Row, expiring, rows, summary, target_words, title, tries
 
 WIDTH = 120
 MOST_ROWS, MOST_FAILURES = 200, 40
@@ -16,7 +16,8 @@ _HEAD = ("URL", "PATH", "EXPECTED", "ANSWER", "TLS", "VERDICT")
 # Columns give way down to the first, then to the second widths, whichever has most to give; the verdict never does.
 _COMFORT, _LEAST = (26, 14, 16, 20, 15, 7), (16, 10, 12, 16, 8, 7)
 _GAP = "  "
-_COLOURS = {"proven": "32", "FAILED": "1;31", TEST_DOUBLE: "1;33", "NOT TRUSTED": "31"}
+SOON = "EXPIRING"
+_COLOURS = {"proven": "32", "FAILED": "1;31", TEST_DOUBLE: "1;33", SOON: "1;33", "NOT TRUSTED": "31"}
 
 
 def render_table(report: SmokeReport, width: int = WIDTH, colour: bool = False) -> str:
@@ -31,7 +32,8 @@ def render_table(report: SmokeReport, width: int = WIDTH, colour: bool = False) 
     lines = [title(report), *map(printable, report.notes), *targets, ""]
     if shown:
         lines += [*_table(shown, width), *_left_out(made, shown), ""]
-    lines += [summary(report), *_failures([row for row in made if not row.ok])]
+    lines += [*(f"{SOON}: {line}" for line in expiring(report)), summary(report)]
+    lines += _failures([row for row in made if not row.ok])
     text = "\n".join(lines)
     return _coloured(text) if colour else text
 
