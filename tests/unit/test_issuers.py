@@ -183,3 +183,11 @@ def test_the_single_modules():
     app = {"namespace": "cafe", "tls": {"issuer": LETS}, "hosts": {"a.example": {"paths": {"/": "x:80"}}}}
     objects = route.load({"name": "cafe", "app": app}).render(Facts())
     assert objects[-1]["metadata"]["annotations"]["cert-manager.io/issuer"] == "lets"
+
+
+def test_the_single_module_knows_what_the_ca_is_to_be_like():
+    given = {"name": "t", "namespace": "cafe", "hosts": ["a.example"], "source": {"self_signed": {"algorithm": "rsa"}}}
+    wish = tls_part.load(given | {"ca": {"days": 90, "rotate": "x"}}).stack.ingress_ca
+    assert (wish.days, wish.rotate, wish.overlap) == (90, "x", 30)
+    with pytest.raises(InventoryError, match=r"^ca: overlap \(30\) is at most a third of days \(60\)"):
+        tls_part.load(given | {"ca": {"days": 60}})

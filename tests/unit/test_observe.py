@@ -391,3 +391,9 @@ def test_the_ca_of_a_stolen_key_is_replaced_without_a_trace():
     found = facts_of(ApiDouble(), ASKED).authority
     assert found.certificate != AUTHORITY.certificate and found.former == () and found.rotate == "now"
     assert to_issue(USES, replace(GOOD, authority=found)) == USES
+
+
+@pytest.mark.parametrize("other", [Owner("edge-ca"), Owner("edge", part="tls.ca.x"), Owner("ca")], ids=str)
+def test_the_cas_secret_is_nobodys_release_record(other):
+    """The record of the stack edge-ca once had the name of edge's CA."""
+    assert OWNER.ca_name not in (other.record_name, *([other.ca_name] if other.stack != "edge" else []))
