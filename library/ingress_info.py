@@ -66,10 +66,18 @@ history:
   elements: dict
   sample: [{"number": 4, "time": "2026-11-21T12:00:00+00:00", "who": "ci@runner", "result": "deployed"}]
 target:
-  description: Address and ports of the controller, and how they were found; null where it is not exposed.
+  description: >-
+    Address and ports of the controller, those that are passed on as C(streams), and how they were found; null where it
+    is not exposed.
   returned: when installed
   type: dict
-  sample: {"way": "", "address": "127.0.0.1", "http_port": 30080, "https_port": 30443, "note": "NodePort"}
+  sample:
+    way: ""
+    address: 127.0.0.1
+    http_port: 30080
+    https_port: 30443
+    streams: {tcp-5432: 30082}
+    note: NodePort
 further_targets:
   description: The same for the other ways in, with the name of the Service as C(way).
   returned: when installed

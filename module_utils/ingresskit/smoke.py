@@ -15,6 +15,7 @@ from .facts import Facts
 from .model.stack import Stack
 from .observe import existing_secrets, recorded_authority
 from .oracle import probes
+from .oracle.streams import not_asked
 from .oracle.types import Probe, SmokeReport, Target
 from .reach import reached
 from .render.default_backend import page_of
@@ -76,13 +77,18 @@ def ask(
         stack=stack.name,
         target=first,
         results=tuple(results),
-        notes=tuple(f"TEST DOUBLE: {each}" for each in test_doubles(api, namespace, selector)),
+        notes=(*(f"TEST DOUBLE: {each}" for each in test_doubles(api, namespace, selector)), *_unproven(stack)),
         controller=f"{stack.controller.kind} {dialect.version(stack.controller)}",
         days_left=days_left(results, now),
         seconds=time.monotonic() - begun,
         further=tuple(further),
     )
     return report, ca
+
+
+def _unproven(stack: Stack) -> Iterator[str]:
+    for name in not_asked(stack):
+        yield f"{name} is not asked: what is behind a UDP port need not answer"
 
 
 def _progress(total: int, targets: Sequence[Target], say: Say | None) -> Callable[[Sequence[tuple[Probe, str]]], None]:

@@ -111,6 +111,13 @@ FOUND = {
         "HostPort", None, [service(), pod("b", "True", HOST_PORTS), node("n2", InternalIP="172.18.0.3", ExternalIP="203.0.113.2")],
         Target("203.0.113.2", 80, 443, "HostPort of Pod b on node n2"),
     ),
+    "streams are told apart from http and https": (
+        "NodePort", None, [service({"ports": [
+            {"name": "https", "port": 8443, "nodePort": 30443}, {"name": "tcp-80", "port": 80, "nodePort": 30001},
+            {"name": "udp-443", "port": 443, "nodePort": 30002, "protocol": "UDP"},
+        ]}), *NODES],
+        Target("172.18.0.2", None, 30443, "NodePort on node n1", streams=(("tcp-80", 30001), ("udp-443", 30002))),
+    ),
     "host port": (
         "HostPort", None, [service(), pod("a", "False", HOST_PORTS), pod("b", "True", HOST_PORTS)],
         Target("172.18.0.3", 80, 443, "HostPort of Pod b on node n2"),

@@ -22,7 +22,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
 from module_utils.ingresskit.errors import IngresskitError
-from module_utils.ingresskit.oracle.types import Expected, Probe, Request, SmokeReport, Target
+from module_utils.ingresskit.oracle.types import OPEN, Answer, Expected, Probe, Request, SmokeReport, Target
 from module_utils.ingresskit.probe import days_left, run
 from module_utils.ingresskit.probe.run import NOT_ASKED
 from module_utils.ingresskit.probe.tls import covers
@@ -516,6 +516,11 @@ async def hang(reader, writer):
     await asyncio.sleep(60)
 
 
+async def greet(reader, writer):
+    writer.write(b"220 mail.example.com\r\n")
+    await asyncio.sleep(60)
+
+
 async def half(reader, writer):
     await reader.readuntil(b"\r\n\r\n")
     writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nhalf")
@@ -546,6 +551,50 @@ def test_a_broken_server_is_told_in_plain_words(behaviour, scheme, told):
     assert not result.ok
     assert result.answer is None
     assert result.reason.startswith(expected) if expected.endswith(": ") else result.reason == expected
+
+
+def opened(port, **more):
+    """The result for a TCP port that is passed on."""
+    asked = Probe(Request("tcp", "tcp-5432", "", OPEN), Expected(), "key", kind="stream")
+    target = Target("127.0.0.1", None, None, streams=(("tcp-5432", port),))
+    (result,) = run([asked], target, ca_pem=None, timeout=10, wait=0, **more)
+    return result
+
+
+@pytest.mark.parametrize("behaviour", [hang, greet])
+def test_a_connection_that_is_kept_or_greeted_is_a_port_that_is_passed_on(behaviour):
+    with server(Raw(behaviour).start) as served:
+        result = opened(served.port)
+    assert result.ok and result.answer == Answer(0)
+    report = SmokeReport("edge", Target("127.0.0.1", None, None, streams=(("tcp-5432", 30081),)), (result,))
+    (line,) = (line for line in render_table(report).splitlines() if line.startswith("tcp:"))
+    assert line.split("  ")[0] == "tcp://127.0.0.1:30081"
+    assert all(words in line for words in ("a connection", "stays open", "proven"))
+    assert "target 127.0.0.1, tcp-5432 30081" in render_table(report)
+
+
+def test_a_connection_that_is_closed_at_once_has_nobody_behind_it():
+    with server(Raw(close_at_once).start) as served:
+        assert (
+            opened(served.port).reason == f"127.0.0.1:{served.port} closed the connection at once: is nobody behind it?"
+        )
+    assert opened(port := free_port()).reason == f"connection refused by 127.0.0.1:{port}"
+
+
+def test_an_echo_backend_behind_a_port_is_asked_who_it_is():
+    with server(Web(echo()).start) as served:
+        asked = Probe(Request("tcp", "tcp-53", "/"), Expected((200,), "cafe/tea-svc", "echo"), "key", kind="stream")
+        other = replace(asked, expected=replace(asked.expected, backend="cafe/coffee-svc"))
+        target = Target("127.0.0.1", None, None, streams=(("tcp-53", served.port),))
+        right, wrong = run([asked, other], target, ca_pem=None, timeout=10, wait=0)
+    assert right.ok
+    assert "expected backend cafe/coffee-svc, got 200 from cafe/tea-svc" in wrong.reason
+
+
+def test_a_port_that_the_service_has_not_is_not_waited_for():
+    asked = Probe(Request("tcp", "tcp-1", "", OPEN), Expected(), "key", kind="stream")
+    (result,) = run([asked], Target("127.0.0.1", 1, 1), ca_pem=None, timeout=10, wait=60)
+    assert (result.attempts, result.reason) == (0, "the controller is not exposed over tcp-1")
 
 
 @pytest.mark.parametrize(

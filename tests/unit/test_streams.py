@@ -7,6 +7,9 @@ from module_utils.ingresskit import model
 from module_utils.ingresskit.controllers import CONTROLLERS, controller_for
 from module_utils.ingresskit.controllers.ports import stream_port
 from module_utils.ingresskit.facts import Facts
+from module_utils.ingresskit.oracle import identity, probes
+from module_utils.ingresskit.oracle.streams import not_asked
+from module_utils.ingresskit.oracle.types import OPEN
 from module_utils.ingresskit.preflight import check
 
 MODES = {
@@ -124,6 +127,27 @@ def test_a_port_that_the_controller_has_itself_is_another_one_in_its_pods(kind):
         there = stream_port(dialect, port)
         assert 1024 <= there <= 65535 and there not in dialect.own_ports
         assert there % 10000 == port % 10000
+
+
+def test_what_can_be_proven_of_them():
+    """The echo backend says who it is, others only have to keep a connection, and UDP is not asked."""
+    secure = "{namespace: x, hosts: {x.example.com: 'y:80'}, workloads: {safe: {env: {PROTOCOL: HTTPS}}}}"
+    streams = """{tcp_services: {"1": cafe/tea-svc:80, "2": db/pg:5432, "3": x/safe-svc:80, "4": y/unknown:1},
+                  udp_services: {"1": db/pg:stats}}"""
+    text = f"""
+ingress_controller__streams: {streams}
+ingress_apps: {{cafe: {APP}, x: {secure}}}
+ingress_extra_objects: {SERVICE}"""
+    made = model.load(yaml.safe_load(text) | {"ingress_controller": MODES["traefik"]})
+    asked = [each for each in probes(made, controller_for(made.controller), None) if each.kind == "stream"]
+    assert [(each.request.port, each.request.method, each.request.path, each.expected.backend) for each in asked] == [
+        ("tcp-1", "GET", "/", "cafe/tea-svc"),
+        ("tcp-2", OPEN, "", None),
+        ("tcp-3", OPEN, "", None),
+        ("tcp-4", OPEN, "", None),
+    ]
+    assert len({identity(each) for each in asked}) == 4
+    assert not_asked(made) == ["udp-1"]
 
 
 def test_nothing_is_told_where_nothing_is_passed_on():

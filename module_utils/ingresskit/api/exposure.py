@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from typing import Any
 
@@ -15,10 +16,11 @@ KEY = "ingress_controller.expose"
 _NODE, _POD = BUILTIN["v1", "Node"], BUILTIN["v1", "Pod"]
 _SLICE = BUILTIN["discovery.k8s.io/v1", "EndpointSlice"]
 _USUAL = {"http": 80, "https": 443}
+_STREAM = re.compile(r"(tcp|udp)-\d+")  # how the ports of tcp_services and udp_services are called
 
 
 def find_target(api: Api, *, type: str, namespace: str, service: str, address: str | None = None) -> Target:
-    """One address and the two ports of the controller's Service.
+    """One address and the ports of the controller's Service: those of http and https, and of streams.
 
     ``type``: NodePort (allocated node ports; the given address, else the first Ready node's ExternalIP, else its
     InternalIP; with externalTrafficPolicy Local of a node that runs a ready endpoint), LoadBalancer
@@ -39,7 +41,8 @@ def find_target(api: Api, *, type: str, namespace: str, service: str, address: s
     http, https = (_port(ports, name) for name in _USUAL)
     if http is None and https is None:
         raise ClusterError(f"{KEY}: {where}, but no port named http or https: see ports and node_ports")
-    return Target(chosen, http, https, f"{type}, address as given" if address else where)
+    streams = tuple((name, reached) for name, _, reached in ports if _STREAM.fullmatch(name) and reached)
+    return Target(chosen, http, https, f"{type}, address as given" if address else where, streams=streams)
 
 
 # address, how it was found, ports as (name, usual number, number reached)
@@ -114,7 +117,8 @@ def _port(ports: Iterable[tuple[str, int, int]], name: str) -> int | None:
     """The port reached for http or https: by its name, else by the usual number."""
     rows = list(ports)
     named = [reached for label, _, reached in rows if label == name]
-    usual = [reached for label, number, reached in rows if number == _USUAL[name] and label not in _USUAL]
+    others = [row for row in rows if row[0] not in _USUAL and not _STREAM.fullmatch(row[0])]
+    usual = [reached for _, number, reached in others if number == _USUAL[name]]
     return next(iter(named + usual), None)
 
 

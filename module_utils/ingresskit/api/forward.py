@@ -19,7 +19,7 @@ from threading import Thread
 from typing import TYPE_CHECKING
 
 from ..errors import ClusterError
-from ..oracle.types import Scheme, Target
+from ..oracle.types import Target
 from .exposure import KEY
 from .resources import BUILTIN, Object
 
@@ -67,7 +67,8 @@ def forwarded(api: KubeApi, namespace: str, service: str, target: Target) -> Ite
     far = ends(api, namespace, service)
     if not far:
         raise ClusterError(f"{KEY}: ClusterIP: no Pod behind the Service {namespace}/{service} is ready")
-    schemes: list[Scheme] = [scheme for scheme in ("http", "https") if target.port(scheme)]
+    streams = [name for name, _ in target.streams if not name.startswith("udp-")]  # which cannot be forwarded
+    schemes = [scheme for scheme in ("http", "https", *streams) if target.port(scheme)]
     forward = _Forward(api.upgrade(f"/api/v1/namespaces/{namespace}/pods"), far, schemes)
     thread = Thread(target=forward.run, name="port-forward", daemon=True)
     thread.start()
@@ -75,16 +76,21 @@ def forwarded(api: KubeApi, namespace: str, service: str, target: Target) -> Ite
         ports = forward.ready.result()
         pods = f"{len(far)} Pods" if len(far) > 1 else f"Pod {far[0].pod}"
         note = f"{target.note} by a port-forward of the API server to {pods}"
-        yield replace(target, note=note, near=Target(HERE, ports.get("http"), ports.get("https")))
+        yield replace(target, note=note, near=_near(ports))
     finally:
         forward.stop()
         thread.join()
 
 
+def _near(ports: dict[str, int]) -> Target:
+    streams = tuple((name, port) for name, port in ports.items() if name not in ("http", "https"))
+    return Target(HERE, ports.get("http"), ports.get("https"), streams=streams)
+
+
 class _Forward:
     """Listens here and carries each connection to the next of the Pods. ``ready``: the port here for each scheme."""
 
-    def __init__(self, upgrade: Upgrade, far: Sequence[End], schemes: Sequence[Scheme]) -> None:
+    def __init__(self, upgrade: Upgrade, far: Sequence[End], schemes: Sequence[str]) -> None:
         self.ready: Future[dict[str, int]] = Future()
         self._upgrade, self._schemes = upgrade, schemes
         self._first, self._turns = far[0], itertools.cycle(far)

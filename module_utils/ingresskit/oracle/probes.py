@@ -14,6 +14,7 @@ from ..model.services import echo_services
 from ..model.stack import ExtraProbe, Stack
 from .entries import Asked, entry_probes, path_to_ask, refusals
 from .matching import is_regex, match
+from .streams import stream_probes
 from .types import Expected, Probe, Request, Scheme, Tls
 
 UNKNOWN_PATH = "/ingresskit-smoke-no-such-path"
@@ -28,6 +29,7 @@ def probes(stack: Stack, dialect: IngressController, page: str | None) -> list[P
     world = _World(stack, dialect, page)
     found = [probe for site in stack.sites.values() for probe in _Site(world, site).probes()]
     found += _unknown_host(stack, dialect, page)
+    found += stream_probes(stack)
     found += [_extra(world, index, extra) for index, extra in enumerate(stack.ingress_smoke.extra)]
     first, *others = stack.controller.exposes
     asked = [probe for probe in found if _exposed(first, probe.request.scheme)]
@@ -53,7 +55,7 @@ def identity(probe: Probe) -> str:
 
 
 def _exposed(way: Expose, scheme: Scheme) -> bool:
-    return (way.ports.http if scheme == "http" else way.ports.https) is not None
+    return scheme == "tcp" or (way.ports.http if scheme == "http" else way.ports.https) is not None
 
 
 class _World:

@@ -6,9 +6,10 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Literal
 
-Scheme = Literal["http", "https"]
+OPEN = "OPEN"  # instead of a method: a connection, and nothing said
+Scheme = Literal["http", "https", "tcp"]
 Tls = Literal["verified", "any", "rejected", "none"]
-Kind = Literal["route", "redirect", "login", "canary", "body-size", "unknown-path", "unknown-host", "extra"]
+Kind = Literal["route", "redirect", "login", "canary", "body-size", "unknown-path", "unknown-host", "extra", "stream"]
 
 
 @dataclass(frozen=True)
@@ -22,6 +23,11 @@ class Request:
     headers: tuple[tuple[str, str], ...] = ()
     login: tuple[str, str] | None = field(default=None, repr=False)  # user and password: for the wire alone
     body_size: int = 0  # bytes of no meaning that it carries
+
+    @property
+    def port(self) -> str:
+        """The port of the controller's Service that it goes to, by name; ``host`` is that with tcp."""
+        return self.host if self.scheme == "tcp" else self.scheme
 
 
 @dataclass(frozen=True)
@@ -88,7 +94,7 @@ class Echoed:
 class Answer:
     """What came back. ``backend`` is "namespace/service" where the body is the echo backend's JSON, else None."""
 
-    status: int
+    status: int  # 0: a connection that stayed open, and nothing was said
     headers: tuple[tuple[str, str], ...] = ()
     body: str = ""  # at most the first 64 KiB
     backend: str | None = None
@@ -123,8 +129,11 @@ class Target:
         None  # where connections begin that a port-forward takes there; None: they go there themselves
     )
 
-    def port(self, scheme: Scheme) -> int | None:
-        return self.https_port if scheme == "https" else self.http_port
+    streams: tuple[tuple[str, int], ...] = ()  # ports that are passed on: "tcp-5432" and where it is reached
+
+    def port(self, name: str) -> int | None:
+        """Where a port of the Service is reached."""
+        return {"http": self.http_port, "https": self.https_port, **dict(self.streams)}.get(name)
 
 
 @dataclass(frozen=True)

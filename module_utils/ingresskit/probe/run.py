@@ -11,7 +11,7 @@ from contextlib import AsyncExitStack
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
-from ..oracle.types import Probe, ProbeResult, Request, Target
+from ..oracle.types import OPEN, Probe, ProbeResult, Request, Target
 from .judge import Failure, judge
 
 if TYPE_CHECKING:
@@ -123,8 +123,8 @@ class _Prover:
 
 def obstacle(request: Request, target: Target) -> str:
     """Say what keeps ``request`` from being sent at all, so that asking again is useless; empty when nothing does."""
-    if target.port(request.scheme) is None:
-        return f"the controller is not exposed over {request.scheme}"
-    if not _ON_THE_WIRE.fullmatch(request.path):
+    if target.port(request.port) is None:
+        return f"the controller is not exposed over {request.port}"
+    if request.method != OPEN and not _ON_THE_WIRE.fullmatch(request.path):
         return f"the path {request.path!r} cannot be sent: it must start with / and hold no blank or #"
     return ""

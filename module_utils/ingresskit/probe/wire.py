@@ -17,7 +17,7 @@ from aiohttp.connector import Connection
 from multidict import CIMultiDict
 from yarl import URL
 
-from ..oracle.types import Answer, Echoed, Request, Target, Tls, TlsInfo
+from ..oracle.types import OPEN, Answer, Echoed, Request, Target, Tls, TlsInfo
 from .certificate import read_certificate
 from .failures import classify
 from .judge import Failure
@@ -25,6 +25,7 @@ from .tls import distrust, trusting, trustless
 
 BODY_LIMIT = 64 * 1024
 CHUNK = 64 * 1024
+MOMENT = 1.0  # seconds in which a proxy that finds nobody behind a port has closed the connection
 _CREDENTIALS = {"authorization", "cookie", "proxy-authorization"}
 _DEFAULT_PORTS = {"http": 80, "https": 443}
 
@@ -89,7 +90,9 @@ class Wire:
         With ``tls`` "verified", a certificate that is not trusted is fetched once more to tell which one is served:
         the answer then has ``tls.verified`` False with the reason; a login is not sent there.
         """
-        if tls != "verified" or request.scheme == "http":
+        if request.method == OPEN:
+            return await self._open(request)
+        if tls != "verified" or request.scheme != "https":
             return await self._attempt(request, self._trustless)
         try:
             return await self._attempt(request, self._trusting)
@@ -101,15 +104,43 @@ class Wire:
                 return replace(answer, tls=replace(info, error=reason))
             return Failure("certificate", f"TLS: {reason}")
 
+    async def _open(self, request: Request) -> Answer | Failure:
+        """Whether a connection is taken and then kept: a proxy takes it before it knows whether anybody is behind."""
+        near, endpoint = self._endpoint(request)
+        try:
+            async with asyncio.timeout(self._timeout):
+                reader, writer = await asyncio.open_connection(near.address, near.port(request.port))
+        except TimeoutError:
+            return Failure("timeout", f"no connection to {endpoint} within {self._timeout:g} s")
+        except OSError as exc:
+            return classify(exc, endpoint)
+        try:
+            async with asyncio.timeout(MOMENT):
+                said = await reader.read(1)
+        except TimeoutError:
+            return Answer(0)
+        except OSError as exc:
+            return classify(exc, endpoint)
+        finally:
+            writer.transport.abort()
+        return (
+            Answer(0) if said else Failure("closed", f"{endpoint} closed the connection at once: is nobody behind it?")
+        )
+
+    def _endpoint(self, request: Request) -> tuple[Target, str]:
+        """Where connections begin, and how that port is written."""
+        near = self.target.near or self.target
+        address = f"[{near.address}]" if ":" in near.address else near.address
+        return near, f"{address}:{near.port(request.port)}"
+
     async def _attempt(self, request: Request, context: ssl.SSLContext) -> Answer | Failure:
         """One request. Raises only ssl.SSLCertVerificationError; every other fault is a Failure."""
-        port, near = self.target.port(request.scheme), self.target.near or self.target
-        address = f"[{near.address}]" if ":" in near.address else near.address
-        endpoint, progress = f"{address}:{near.port(request.scheme)}", SimpleNamespace(connected=False)
+        port, (_, endpoint) = self.target.port(request.port), self._endpoint(request)
+        scheme, progress = "https" if request.scheme == "https" else "http", SimpleNamespace(connected=False)
         try:
             async with self._session.request(
                 request.method,
-                URL(f"{request.scheme}://{endpoint}{request.path}", encoded=True),  # encoded: goes out as it is
+                URL(f"{scheme}://{endpoint}{request.path}", encoded=True),  # encoded: goes out as it is
                 headers=CIMultiDict([("Host", host_header(request, port)), *_headers(request)]),
                 data=_body_of(request) if request.body_size else None,
                 expect100=bool(request.body_size),  # a limit is told before anything is sent
@@ -171,7 +202,7 @@ async def _connected(session: object, context: SimpleNamespace, params: object) 
 
 def host_header(request: Request, port: int | None) -> str:
     """The Host header a browser sends: with the port where it is not the scheme's own (RFC 9110, 7.2)."""
-    return request.host if port == _DEFAULT_PORTS[request.scheme] else f"{request.host}:{port}"
+    return request.host if port == _DEFAULT_PORTS.get(request.scheme) else f"{request.host}:{port}"
 
 
 async def _read(response: _Response, context: ssl.SSLContext) -> Answer:

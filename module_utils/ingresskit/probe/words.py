@@ -42,6 +42,8 @@ def header(answer: Answer, name: str) -> str | None:
 def describe(answer: Answer) -> str:
     """Say what came in a few words: ``200 from cafe/tea-svc (pod x)``, ``301 -> /x``, ``404 (nginx's own page)``."""
     location = header(answer, "location")
+    if answer.status == 0:
+        return "stays open"
     if answer.backend:
         pod = f" (pod {answer.pod})" if answer.pod else ""
         return printable(f"{answer.status} from {answer.backend}{pod}", 200)

@@ -35,7 +35,7 @@ def curl_command(report: SmokeReport, *, insecure: bool = False) -> str | None:
 
 def _sendable(result: ProbeResult, report: SmokeReport) -> bool:
     target = report.at(result.probe)
-    return target.near is None and target.port(result.probe.request.scheme) is not None
+    return target.near is None and target.port(result.probe.request.port) is not None
 
 
 def _rank(result: ProbeResult) -> tuple[bool, bool, bool]:
@@ -71,7 +71,7 @@ def _options(request: Request, target: Target) -> list[str]:
 
 def _route_to(request: Request, target: Target) -> list[str]:
     """Connect to the target's address in the host's name: --resolve takes addresses only, --connect-to names too."""
-    port = target.port(request.scheme)
+    port = target.port(request.port)
     try:
         version = ipaddress.ip_address(target.address).version
     except ValueError:

@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass
 from typing import Any
 
-from ..oracle.types import Answer, Expected, Probe, ProbeResult, Request, SmokeReport, Target
+from ..oracle.types import OPEN, Answer, Expected, Probe, ProbeResult, Request, SmokeReport, Target
 from ..probe.words import describe, header, own_page, printable, quote
 
 TEST_DOUBLE = "TEST DOUBLE"  # how a note begins that nobody may overlook
@@ -47,7 +47,7 @@ def _row(result: ProbeResult, target: Target, days: int | None) -> Row:
     return Row(
         url=base_url(request, target),
         path=printable(request.path) + trait(result.probe) + _place(result.probe),
-        expected=expected_words(result.probe.expected),
+        expected="a connection" if request.method == OPEN else expected_words(result.probe.expected),
         answer=_answer(result),
         tls=_tls(result, days),
         ok=result.ok,
@@ -77,9 +77,10 @@ def _place(probe: Probe) -> str:
 
 def base_url(request: Request, target: Target) -> str:
     """Return ``https://host:port`` as a browser shows it: without the port where it is the scheme's own."""
-    port = target.port(request.scheme)
-    suffix = "" if port in (None, _DEFAULT_PORTS[request.scheme]) else f":{port}"
-    return f"{request.scheme}://{printable(request.host)}{suffix}"
+    port = target.port(request.port)
+    suffix = "" if port in (None, _DEFAULT_PORTS.get(request.scheme)) else f":{port}"
+    host = f"[{target.address}]" if ":" in target.address else target.address
+    return f"{request.scheme}://{printable(host if request.scheme == 'tcp' else request.host)}{suffix}"
 
 
 def expected_words(expected: Expected) -> str:
@@ -192,6 +193,7 @@ def target_words(target: Target) -> str:
     ports = [
         f"http {target.http_port}" if target.http_port else "",
         f"https {target.https_port}" if target.https_port else "",
+        *(f"{name} {port}" for name, port in target.streams),
     ]
     where = ", ".join(filter(None, (target.address, *ports)))
     named = f"{target.way}: {where}" if target.way else where
@@ -205,5 +207,6 @@ def target_facts(target: Target) -> dict[str, Any]:
         "address": target.address,
         "http_port": target.http_port,
         "https_port": target.https_port,
+        "streams": dict(target.streams),
         "note": target.note,
     }

@@ -13,11 +13,12 @@ from collections.abc import Iterator, Sequence
 from .backends import endpoints
 from .custom import PROTOCOLS
 from .flags import Flags
-from .locations import BAD_GATEWAY, World
+from .locations import World
 from .model import Chunk, Key, Obj, Report, Snapshot, custom_key, key_of, label_of, place_of
 
 FLAG = "global-configuration"
 KIND = "GlobalConfiguration"
+NOBODY = "unix:/var/lib/nginx/non-existing-unix-socket.sock"  # as F5 has it: the connection is closed at once
 NAME = re.compile(r"[a-z]([-a-z0-9]{0,61}[a-z0-9])?")
 Held = tuple[Obj, int]  # a TransportServer and its port
 
@@ -100,7 +101,7 @@ def render(held: Held, world: World) -> tuple[Chunk, dict[Key, list[str]]]:
     upstream = next(each for each in spec["upstreams"] if each["name"] == spec["action"]["pass"])
     backend = {"service": {"name": upstream["service"], "port": {"number": upstream["port"]}}}
     protocol = spec["listener"]["protocol"]
-    addresses = endpoints(world.snapshot, namespace, backend, protocol) or [BAD_GATEWAY]
+    addresses = endpoints(world.snapshot, namespace, backend, protocol) or [NOBODY]
     title, suffix = f"ts_{namespace}_{name}", " udp" if protocol == "UDP" else ""
     lines = [f"# configuration for TransportServer {label_of(ts)}", f"upstream {title} {{"]
     lines += ["    random two least_conn;", *(f"    server {address};" for address in addresses), "}", "server {"]
