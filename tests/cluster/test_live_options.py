@@ -1,13 +1,11 @@
 """Options come to paths and hosts that are in use, change and go again: no request fails meanwhile."""
 
-from collections import Counter
-from contextlib import contextmanager
 from functools import partial
-from threading import Event, Thread
 
 import pytest
 
 from tests.cluster.double import ask, until
+from tests.cluster.load import Route, load
 from tests.cluster.playbook import HOST, Site
 
 pytestmark = pytest.mark.timeout(600)
@@ -15,6 +13,7 @@ OTHER = f"other.{HOST}"
 # A kind takes part with two node ports.
 PORTS = {"nginx": (30030, 30031), "traefik": (30040, 30041)}
 ROUTES = {(HOST, "/tea"): "tea-svc", (HOST, "/coffee"): "coffee-svc", (OTHER, "/tea"): "tea-svc"}
+RATE = 50  # requests a second
 # (options of the first host's /tea, of its /coffee, of the other host) -> (target, size of a body, the answer to it)
 STEPS = [
     (({"body_size": "1k"}, None, None), [(HOST, "/tea", 2000, 413), (HOST, "/coffee", 2000, 200)]),
@@ -45,30 +44,6 @@ def entry(service, options):
     return {"service": service, "port": 80, **({"options": options} if options else {})}
 
 
-@contextmanager
-def load(node, port):
-    """Asks every route without a pause, each time on a connection of its own; yields what went wrong and how often
-    it was asked."""
-    wrong, asked, over = [], Counter(), Event()
-
-    def go(host, target, service):
-        while not over.is_set():
-            answer = ask(node, port, host, target, tls=True)
-            asked[host, target] += 1
-            if answer.status != 200 or answer.json["service"] != service:
-                wrong.append((host, target, answer))
-
-    threads = [Thread(target=go, args=(*route, service)) for route, service in ROUTES.items()]
-    for each in threads:
-        each.start()
-    try:
-        yield wrong, asked
-    finally:
-        over.set()
-        for each in threads:
-            each.join()
-
-
 def test_options_come_and_go_on_live_hosts(site, node, request):
     kind = request.node.callspec.params["site"]
     site.write(inventory(site, kind))
@@ -76,15 +51,16 @@ def test_options_come_and_go_on_live_hosts(site, node, request):
     port = site.ports[1]
     for host, target in ROUTES:
         until(partial(answers, node, port, host, target, 0, 200))
-    with load(node, port) as (wrong, asked):
+    routes = [Route(host, port, target, service, tls=True) for (host, target), service in ROUTES.items()]
+    with load(node, routes, RATE) as running:
         for options, effects in STEPS:
             site.write(inventory(site, kind, *options))
             site.play().passed()
             for effect in effects:
                 until(partial(answers, node, port, *effect))
-            assert not wrong, wrong[:5]
-    assert not wrong, wrong[:5]
-    assert min(asked[route] for route in ROUTES) > 20, asked
+    seen = running.end()
+    assert not seen.failures, seen.failures[:5]
+    assert seen.total > 20 * len(ROUTES), seen
 
 
 def answers(node, port, host, target, size, status):
