@@ -45,7 +45,7 @@ class Stand:
     def inventory(self, expose, **controller):
         few = {"requests": {"cpu": "10m"}}
         given = {"expose": expose, "resources": few, **self.more, **controller}
-        return self.site.inventory(self.kind, controller=given, ingress_smoke={"wait": 30, "on_failure": "keep"})
+        return self.site.inventory(self.kind, controller=given, ingress_smoke={"wait": 60, "on_failure": "keep"})
 
     def bring(self, expose, **controller):
         """Brings it, has every route proven where the toolkit finds it, and sees that a second run writes nothing."""
@@ -250,9 +250,10 @@ def test_several_ways_in_at_once(stand):
 
 @behind("nginx")
 def test_host_ports_go_from_a_deployment_to_a_daemon_set(stand):
-    """Neither can wait until the other is ready: there is one such port on a node."""
+    """Neither can wait until the other is ready: there is one such port on a node. Nor can the next revision of either."""
     way = {"type": "HostPort", "ports": ON_HOST}
     stand.bring(way)
+    stand.bring(way, pod_annotations={"example.com/revision": "2"})
     stand.bring(way, workload="DaemonSet", replicas=None)
     assert stand.answers(ON_HOST["https"])
     pods = json.loads(kubectl("get", "pods", "-n", stand.home, "-o", "json"))["items"]
