@@ -38,7 +38,7 @@ from .observe import (
 from .oracle import identity, probes
 from .parts.subject import Subject, whole
 from .preflight import Finding
-from .render.default_backend import page_of
+from .render.default_backend import error_texts, page_of
 from .render.naming import naming_key
 from .render.secrets import without_keys
 from .report.progress import Pace, held_up
@@ -374,7 +374,8 @@ class _Run:
         """What the smoke test after this run will ask; nothing where there is none."""
         if not self._proven:
             return []
-        return probes(self.stack, self.dialect, page_of(self.stack, self.prepared.facts))
+        facts = self.prepared.facts
+        return probes(self.stack, self.dialect, page_of(self.stack, facts), error_texts(self.stack, facts))
 
     def _failing(self, draft: Draft) -> list[str]:
         """Of what the release before promised, what does not hold even before this run has written anything: that is

@@ -7,6 +7,8 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
+from .errors import InventoryError, Problem
+
 
 @dataclass(frozen=True)
 class KeyPair:
@@ -90,3 +92,13 @@ class Facts:
         default_factory=dict, repr=False
     )  # (namespace, Secret) of ``basic_auth.secret``: its lines of user:hash, for a controller that cannot read it
     rehearsal: bool = False  # check mode of one task: what is missing may be what a task before it would have made
+
+
+def text_of(name: str, facts: Facts) -> str:
+    """A file's content as text. Raises InventoryError where it was not read or is not UTF-8."""
+    try:
+        return facts.files[name].decode()
+    except KeyError:
+        raise InventoryError([Problem("", f"the file {name} was not read")]) from None
+    except UnicodeDecodeError:
+        raise InventoryError([Problem("", f"the file {name} is not UTF-8 text")]) from None

@@ -18,7 +18,7 @@ from .oracle import probes
 from .oracle.streams import not_asked
 from .oracle.types import Probe, SmokeReport, Target
 from .reach import reached
-from .render.default_backend import page_of
+from .render.default_backend import error_texts, page_of
 from .render.secrets import uses_of
 from .report.progress import Pace, proving
 from .report.rows import base_url
@@ -64,7 +64,7 @@ def ask(
     authority, now = recorded_authority(record), datetime.now(UTC)
     ca = trusted(stack, dialect, facts, authority.bundle(now) if authority else None)
     namespace = dialect.namespace(stack.controller)
-    asked = probes(stack, dialect, page_of(stack, facts))
+    asked = probes(stack, dialect, page_of(stack, facts), error_texts(stack, facts))
     with reached(api, stack, dialect) as targets:
         begun = time.monotonic()
         timeout, progress = stack.ingress_smoke.timeout, _progress(len(asked), targets, say)

@@ -32,6 +32,7 @@ LAYERS: dict[str, dict[str, dict[str, Any]]] = {
         "traefik-compat": {"config": {"entrypoints.web.http.maxheaderbytes": 65536}},
         "ingress-nginx": {"watch_namespaces": ["shop"], "config": {"http-snippet": "map $a $b { default 1; }\n"}},
     },
+    "elsewhere": {"nginx": {"default_tls": {"secret": "default-tls"}}},
     "edge": {"nginx": {"version": "v5.6.0"}, "traefik": {"version": "3.8.0"}},
     "streams": {"nginx": {"custom_resources": True, "crds": {"source": "none"}}},
 }
@@ -115,7 +116,9 @@ CASES = [
         "service cafe/staff:80", "service wiki/home:80", "service wiki/wiki:80",
         kinds=("nginx",),
     ),
-    *_cases("elsewhere", "service errors/not-found:http", "service shop/web:80", kinds=("traefik",)),
+    *_cases("elsewhere", "secret {home}/default-tls", "service shop/web:80", kinds=("nginx",)),
+    *_cases("elsewhere", "service errors/not-found:8080", "service shop/web:80", kinds=("traefik",)),
+    *_cases("pages", "secret {home}/wildcard-example-com", "service shop/web:80", kinds=("nginx", "traefik", *READERS)),
     *_cases(
         "middlewares", "secret cafe/cafe-tls", "service vault/vault:443", kinds=("traefik",)
     ),

@@ -89,7 +89,7 @@ BROKEN = {
     "account": (without("ServiceAccount", "nginx-ingress"), "there is no ServiceAccount nginx-ingress"),
     "role": (without("ClusterRole", "blue-nginx-ingress"), "there is no ClusterRole blue-nginx-ingress"),
     "class": (without("IngressClass", "edge"), "there is no IngressClass edge"),
-    "page": (without("ConfigMap", "ingresskit-default-backend"), "no ConfigMap ingresskit-default-backend"),
+    "page": (without("ConfigMap", "blue-default-backend"), "no ConfigMap blue-default-backend"),
     "configuration": (without("ConfigMap", "nginx-config"), "-nginx-configmaps names no ConfigMap edge/nginx-config"),
     "published": (without("Service", "public"), "-external-service names no Service edge/public"),
     "served class": (

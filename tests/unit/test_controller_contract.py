@@ -82,7 +82,7 @@ def test_a_stack_is_whole(name, page):
     home = dialect.namespace(stack.controller)
     assert faults(objects, OUTSIDE | {f"secret {home}/default"}) == []
     (deployment,) = (each for each in objects if each["kind"] == "Deployment" and each["metadata"]["namespace"] == home
-                     and each["metadata"]["name"] != "ingresskit-default-backend")  # fmt: skip
+                     and each["metadata"]["name"] != "edge-default-backend")  # fmt: skip
     assert list(restricted(pod_of(deployment))) == []
     assert deployment["spec"]["template"]["metadata"]["labels"].items() >= dialect.pod_labels(stack).items()
     (made,) = (each for each in objects if each["kind"] == "IngressClass")

@@ -253,8 +253,8 @@ STACKS = {
     "an image that answers": (
         "ingress_controller: {default_backend: {image: mine}}",
         [
-            f"unknown-host: GET http://{UNKNOWN}/ = 200|404 [ingress_controller.default_backend]",
-            f"unknown-host: GET https://{UNKNOWN}/ = 200|404 any [ingress_controller.default_backend]",
+            f"unknown-host: GET http://{UNKNOWN}/ = 200|301|302|307|308|403|404 [ingress_controller.default_backend]",
+            f"unknown-host: GET https://{UNKNOWN}/ = 200|301|302|307|308|403|404 any [ingress_controller.default_backend]",
         ],
         None,
     ),

@@ -297,7 +297,6 @@ def test_offence_and_neighbour(name, kind):
 
 # what the contract allows and this version has not: key by key
 UNSUPPORTED = {
-    "ingress_controller.error_pages": "ingress_controller: {error_pages: {503: x}}",
     'ingress_apps.a.hosts."*".tls': "ingress_apps: {a: {hosts: {'*': {tls: {secret: s}, paths: {/: x:80}}}}}",
 }
 
@@ -329,12 +328,6 @@ def test_an_option_that_the_controller_cannot_do_is_refused_wherever_it_stands(k
     dialect = CONTROLLERS[kind]
     cannot = dialect.cannot(option, Controller(kind=kind)) is not None
     assert refused == {f"{level}.options.{option}" for level in levels if cannot}
-
-
-@pytest.mark.parametrize(("kind", "refused"), [("nginx", True), ("traefik", False)])
-def test_a_service_of_others_as_default_backend(kind, refused):
-    found = findings("ingress_controller: {default_backend: {service: 'a/b:80'}}", kind)
-    assert [each.path for each in found] == ["ingress_controller.default_backend.service"] * refused
 
 
 def test_a_retired_controller_has_to_be_accepted():

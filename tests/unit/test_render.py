@@ -194,7 +194,7 @@ def paths(found: list[dict], name: str) -> list[str]:
     return [f"{path} {service['name']}:{next(iter(service['port'].values()))}" for path, service in backends]
 
 
-PAGE = "/ ingresskit-default-backend:80"
+PAGE = "/ edge-default-backend:80"
 # app, has the stack a page -> entries behind F5, behind Traefik
 REST = [
     ("hosts: {a.b: {paths: {/x: s:80}}}", False, ["/x s:80"], None),
@@ -237,12 +237,12 @@ def test_the_page_stands_where_something_asks_for_it(apps, namespaces, catch_all
     found = objects(text, "nginx")
     for kind in ("Deployment", "Service", "ConfigMap"):
         assert [each for each in places(found, kind) if each.endswith("default-backend")] == [
-            f"{namespace}/ingresskit-default-backend" for namespace in namespaces
+            f"{namespace}/edge-default-backend" for namespace in namespaces
         ]
     assert ("nginx-ingress/edge-default-backend" in places(found, "Ingress")) is catch_all
     behind_traefik = objects(text, "traefik")
     assert [each for each in places(behind_traefik, "Service") if each.endswith("default-backend")] == [
-        "traefik/ingresskit-default-backend"
+        "traefik/edge-default-backend"
     ]
     assert "traefik/edge-default-backend" in places(behind_traefik, "Ingress")
 
@@ -258,13 +258,13 @@ def test_the_page_stands_where_something_asks_for_it(apps, namespaces, catch_all
 def test_the_page_is_text_or_a_file(page, text):
     facts = Facts(files={"404.html": b"<h1>from a file</h1>"})
     found = objects(f"ingress_controller: {{default_backend: {{page: {page}}}}}", "traefik", facts)
-    assert pick(found, "ConfigMap", "ingresskit-default-backend")["data"]["404.html"] == text
+    assert pick(found, "ConfigMap", "edge-default-backend")["data"]["404.html"] == text
 
 
 def test_another_page_rolls_its_pods_out():
     def template(page):
         found = objects(f"ingress_controller: {{default_backend: {{page: {page}}}}}", "traefik")
-        return pick(found, "Deployment", "ingresskit-default-backend")["spec"]["template"]
+        return pick(found, "Deployment", "edge-default-backend")["spec"]["template"]
 
     assert template("<h1>a") == template("<h1>a") != template("<h1>b")
 
@@ -366,7 +366,7 @@ def test_relative_files_are_meant_from_the_inventory(tmp_path):
     (tmp_path / "pages/404.html").write_text("<h1>mine</h1>")
     inventory = {"ingress_controller": {"kind": "traefik", "default_backend": {"page": "pages/404.html"}}}
     _, found = render_offline(inventory, tmp_path)
-    assert pick(found, "ConfigMap", "ingresskit-default-backend")["data"]["404.html"] == "<h1>mine</h1>"
+    assert pick(found, "ConfigMap", "edge-default-backend")["data"]["404.html"] == "<h1>mine</h1>"
     with pytest.raises(InventoryError, match=r"ingress_controller.default_backend.page: there is no file /.*404.html"):
         render_offline(inventory, Path("/nowhere"))
 

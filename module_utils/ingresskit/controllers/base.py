@@ -47,6 +47,7 @@ class IngressController(ABC):
     own_flags: ClassVar[Mapping[str, str]]
     takes_back: ClassVar[bool] = True  # does it clear the address of an Ingress once its way in has none?
     external_names: ClassVar[bool] = True  # does it resolve the name of an ExternalName Service?
+    errors_by_pod: ClassVar[bool] = True  # False: it serves the error pages itself
 
     def namespace(self, controller: Controller) -> str:
         return controller.namespace or self.default_namespace
@@ -148,6 +149,10 @@ class IngressController(ABC):
     @abstractmethod
     def not_found_per_host(self) -> bool:
         """True where a known host needs a ``/`` entry of its own to answer unknown paths with the default backend."""
+
+    def not_found_by_pod(self, controller: Controller) -> bool:
+        """Whether what no rule matches goes to a Pod of ours, which passes it on where a Service is to answer."""
+        return controller.not_found is not None and controller.not_found.service is None
 
     def own_server(self) -> bool:
         """True where a known host answers every path by itself: wildcard and hostless rules are not asked then."""

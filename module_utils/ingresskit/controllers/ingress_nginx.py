@@ -23,8 +23,9 @@ from . import ingress_nginx_config, ingress_nginx_headers
 from .base import IngressController, wants_redirect
 from .ingress_nginx_dialect import OPTIONS, Reader, response_headers, treatment
 from .ingress_nginx_limits import site_refusals, value_refusals
-from .ingresses import PAGE_BACKEND, Treatment
+from .ingresses import Treatment
 from .monitoring import monitoring
+from .pages import page_name
 from .ports import Port, entry_ports, stream_port
 from .workload import PATIENT, PodSpec, role_bindings, rule, surroundings, workload
 
@@ -153,6 +154,8 @@ class IngressNginx(IngressController):
             "worker-shutdown-timeout": f"{max(last - 5, 1)}s",
         }
         codes = {self.redirect_code(options) for options in _redirected(stack)}
+        if controller.error_pages:  # it asks the default backend for them, with the code in a header
+            said["custom-http-errors"] = ",".join(map(str, sorted(controller.error_pages)))
         if len(codes) == 1:
             said["http-redirect-code"] = codes.pop()
         statuses = {options.rate_limit.status for options in _in_force(stack) if options.rate_limit}
@@ -208,7 +211,7 @@ class IngressNginx(IngressController):
     def args(self, stack: Stack) -> list[str]:
         """Command-line arguments; an image's entry point is dumb-init, which takes the program's name first."""
         controller = stack.controller
-        service = f"$(POD_NAMESPACE)/{self.published_service(controller)}"
+        published = f"$(POD_NAMESPACE)/{self.published_service(controller)}"
         balanced = any(self.ingress_gets_address(expose) for expose in controller.exposes)
         flags = [
             "/nginx-ingress-controller",
@@ -224,15 +227,16 @@ class IngressNginx(IngressController):
             "--post-shutdown-grace-period=0",
         ]
         if balanced:
-            flags.append(f"--publish-service={service}")
+            flags.append(f"--publish-service={published}")
         if controller.watch_namespaces:
             flags.append(f"--watch-namespace={controller.watch_namespaces[0]}")
         if controller.default_tls is not None:
             flags.append(
                 f"--default-ssl-certificate=$(POD_NAMESPACE)/{controller.default_tls.secret or DEFAULT_SECRET}"
             )
-        if controller.default_backend is not None:
-            flags.append(f"--default-backend-service={default_service(controller, '$(POD_NAMESPACE)')}")
+        service = default_service(self, stack, "$(POD_NAMESPACE)")
+        if service is not None:
+            flags.append(f"--default-backend-service={service}")
         if any(options.ssl_passthrough for options in _in_force(stack)):
             flags.append("--enable-ssl-passthrough=true")
         for protocol in dict.fromkeys(stream.protocol.lower() for stream in controller.streams):
@@ -252,6 +256,9 @@ class IngressNginx(IngressController):
     def not_found_per_host(self) -> bool:
         return False
 
+    def not_found_by_pod(self, controller: Controller) -> bool:
+        return bool(controller.error_pages) or super().not_found_by_pod(controller)
+
     def unknown_host_tls(self, controller: Controller) -> bool:
         return True  # with a certificate it makes itself, where no default one is given
 
@@ -260,6 +267,9 @@ class IngressNginx(IngressController):
             yield "ingress_controller.kind", RETIRED
         if stack.controller.custom_resources:
             yield "ingress_controller.custom_resources", "ingress-nginx has no custom resources"
+        if stack.controller.error_pages and "custom-http-errors" in stack.controller.settings:
+            why = "error_pages says the codes: name them all there, or leave error_pages out"
+            yield 'ingress_controller.config."custom-http-errors"', why
         if "proxy-set-headers" in stack.controller.settings and any(
             map(ingress_nginx_headers.marked, _in_force(stack))
         ):
@@ -279,9 +289,12 @@ class IngressNginx(IngressController):
             yield at, f"ingress-nginx watches one namespace or all: name one, or a stack for each; {able}"
         if watched and home not in watched:
             here = f"is read in {home}, which would not be watched: set ingress_controller.namespace: {watched[0]} too"
-            page = controller.default_backend is not None and controller.default_backend.service is None
+            pages = "error_pages" if controller.error_pages else "default_backend"
             streams = [f"{stream.protocol.lower()}_services" for stream in controller.streams]
-            for key, wanted in {"default_tls": controller.default_tls, "default_backend": page}.items():
+            for key, wanted in {
+                "default_tls": controller.default_tls,
+                pages: self.not_found_by_pod(controller),
+            }.items():
                 if wanted:
                     yield f"ingress_controller.{key}", here
             yield from ((f"ingress_controller.{key}", here) for key in dict.fromkeys(streams))
@@ -313,11 +326,12 @@ def class_controller(dialect: IngressController, controller: Controller) -> str:
     return f"{IngressNginx.class_controller}{own}"
 
 
-def default_service(controller: Controller, home: str) -> str:
-    """``namespace/name`` of the Service for what no rule matches; its first port is what they take."""
-    backend = controller.default_backend
-    assert backend is not None
-    return backend.service.rpartition(":")[0] if backend.service else f"{home}/{PAGE_BACKEND.service}"
+def default_service(dialect: IngressController, stack: Stack, home: str) -> str | None:
+    """``namespace/name`` of the Service for what no rule matches, if there is one; its first port is what they take."""
+    backend = stack.controller.not_found
+    if dialect.not_found_by_pod(stack.controller):
+        return f"{home}/{page_name(stack)}"
+    return backend.service.rpartition(":")[0] if backend is not None and backend.service else None
 
 
 def _in_force(stack: Stack) -> Iterator[Options]:

@@ -12,11 +12,10 @@ from ..manifests import Object, manifest
 from ..model.apps import Backend, PathType
 from ..model.routes import Entry, Site, host_options, hosts_of, slug
 from ..model.stack import Stack
+from .pages import page_backend
 
 if TYPE_CHECKING:
     from .base import IngressController
-
-PAGE_BACKEND = Backend(service="ingresskit-default-backend", port=80)  # see render/default_backend
 
 
 @dataclass(frozen=True)
@@ -85,8 +84,8 @@ def rest_of(dialect: IngressController, stack: Stack, name: str, site: Site) -> 
     app = stack.apps[name]
     if site.answers_every_path or name != _carrier(stack, site):
         return None
-    page = stack.controller.default_backend is not None and dialect.not_found_per_host()
-    backend = app.default_backend or (PAGE_BACKEND if page else None)
+    page = stack.controller.not_found is not None and dialect.not_found_per_host()
+    backend = app.default_backend or (page_backend(stack) if page else None)
     if backend is None:
         return None
     options = host_options(stack, name, site.host)

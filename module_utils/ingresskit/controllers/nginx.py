@@ -22,6 +22,7 @@ from .monitoring import monitoring
 from .nginx_refusals import nginx_refusals
 from .nginx_resources_refusals import resource_refusals
 from .nginx_routes import HOSTLESS, master, nginx_routes, of_host, told_of
+from .pages import error_config_map, error_files, error_refusals, error_volume, server_snippets
 from .ports import Port, entry_ports
 from .workload import PATIENT, PodSpec, role_bindings, rule, surroundings, workload
 
@@ -95,6 +96,7 @@ class Nginx(IngressController):
     prefix_by_element = False
     config_table = nginx_config.TABLE
     own_flags = OWN_FLAGS
+    errors_by_pod = False
     external_names = False  # of NGINX Plus alone: docs.nginx.com, "Support for Type ExternalName Services"
 
     def definitions_url(self, controller: Controller) -> str:
@@ -103,14 +105,17 @@ class Nginx(IngressController):
 
     def implied_default_tls(self, controller: Controller) -> TlsSource | None:
         """The page for unknown hosts needs a default certificate: without one F5 refuses their handshakes."""
-        if controller.default_tls is None and controller.default_backend is not None:
+        if controller.default_tls is None and controller.not_found is not None:
             return TlsSource(self_signed=SelfSigned())
         return controller.default_tls
 
     def objects(self, stack: Stack, facts: Facts) -> list[Object]:
         controller, labels = stack.controller, self.pod_labels(stack)
-        spec = self._pod(stack)
+        pages = error_files(controller, facts)
+        spec = self._pod(stack, pages)
         config = {key: config_value(value) for key, value in controller.settings.items()}
+        if pages:
+            config["server-snippets"] = server_snippets(controller)
         if any(entry.options.backend_protocol == "GRPC" for site in stack.sites.values() for entry in site.entries):
             config.setdefault("http2", "true")  # without it F5 takes no notice of nginx.org/grpc-services
         return [
@@ -118,6 +123,7 @@ class Nginx(IngressController):
             *role_bindings(stack, spec, labels, *self._rules(controller)),
             manifest("ConfigMap", CONFIG, spec.namespace, labels=labels, **present(data=config)),
             *nginx_streams.objects(self, stack),
+            *([error_config_map(stack, spec.namespace, labels, pages)] if pages else []),
             self.ingress_class(stack),
             workload(stack, spec, labels),
             *(monitoring(spec, labels) if controller.metrics.service_monitor else []),
@@ -135,10 +141,17 @@ class Nginx(IngressController):
             own.append({**rule("", "secrets", "get"), "resourceNames": [default_tls.secret or DEFAULT_SECRET]})
         return cluster, own, watched
 
-    def _pod(self, stack: Stack) -> PodSpec:
+    def _pod(self, stack: Stack, pages: dict[str, str]) -> PodSpec:
         controller = stack.controller
         image = self.image(controller)
-        mounts = [{"name": name, "mountPath": path} for name, path in WRITABLE.items()]
+        mounts: list[Object] = [{"name": name, "mountPath": path} for name, path in WRITABLE.items()]
+        volumes: list[Object] = [{"name": name, "emptyDir": {}} for name in WRITABLE]
+        # The ConfigMap is reloaded live. But where a text of the user's breaks that, the old configuration goes on
+        # serving and nothing is heard of it: new Pods, which do not start with it, show it before the old ones go.
+        annotations = {"ingresskit.io/main-config": content_hash(_texts(controller))}
+        if pages:
+            volume, mount, mark = error_volume(stack, pages)
+            volumes, mounts, annotations = [*volumes, volume], [*mounts, mount], {**annotations, **mark}
         ports = [*entry_ports(self, controller), Port("readiness", 8081)]
         if controller.metrics.enabled:
             ports.append(Port("metrics", 9113))
@@ -166,11 +179,9 @@ class Nginx(IngressController):
             ports=ports,
             uid=101,
             container=container,
-            volumes=[{"name": name, "emptyDir": {}} for name in WRITABLE],
+            volumes=volumes,
             init_containers=[seed],
-            # The ConfigMap is reloaded live. But where a text of the user's breaks that, the old configuration goes on
-            # serving and nothing is heard of it: new Pods, which do not start with it, show it before the old ones go.
-            annotations={"ingresskit.io/main-config": content_hash(_texts(controller))},
+            annotations=annotations,
         )
 
     def args(self, stack: Stack) -> list[str]:
@@ -192,7 +203,7 @@ class Nginx(IngressController):
         default_tls = self.implied_default_tls(controller)
         if default_tls is not None:
             flags.append(f"-default-server-tls-secret=$(POD_NAMESPACE)/{default_tls.secret or DEFAULT_SECRET}")
-        if controller.default_backend is not None or any(app.answers_every_host for app in stack.apps.values()):
+        if controller.not_found is not None or any(app.answers_every_host for app in stack.apps.values()):
             flags.append("-allow-empty-ingress-host")
         if controller.custom_resources and nginx_resources.any_passthrough(stack):
             flags.append("-enable-tls-passthrough")
@@ -225,6 +236,9 @@ class Nginx(IngressController):
     def not_found_per_host(self) -> bool:
         return True
 
+    def not_found_by_pod(self, controller: Controller) -> bool:
+        return controller.not_found is not None  # an Ingress reaches Services of its own namespace only
+
     def unknown_host_tls(self, controller: Controller) -> bool:
         return self.implied_default_tls(controller) is not None
 
@@ -232,6 +246,7 @@ class Nginx(IngressController):
         yield from resource_refusals(stack)
         yield from nginx_streams.refusals(stack, self.title)
         yield from nginx_refusals(self, stack)
+        yield from error_refusals(stack.controller)
         hostless = [name for name, app in stack.apps.items() if app.answers_every_host]
         for name in hostless[1:]:
             yield (

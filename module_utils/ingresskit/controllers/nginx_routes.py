@@ -17,7 +17,7 @@ from ..model.options import Options
 from ..model.routes import Entry, Site, slug
 from ..model.stack import Stack
 from .base import IngressController, wants_redirect
-from .ingresses import PAGE_BACKEND, once, path_of, rest_of, rule_of, sites_of, tls_entries
+from .ingresses import once, path_of, rest_of, rule_of, sites_of, tls_entries
 from .nginx_options import (
     PER_SERVICE,
     PREFIX,
@@ -32,6 +32,7 @@ from .nginx_options import (
 )
 from .nginx_resources import ingress_policies, policies_annotation
 from .nginx_users import password_secret
+from .pages import page_backend
 
 MERGEABLE = PREFIX + "mergeable-ingress-type"
 HOSTLESS = {PREFIX + "ssl-redirect": "false"}
@@ -129,7 +130,7 @@ def entries_of(dialect: IngressController, stack: Stack, name: str, site: Site) 
     entries = [entry for entry in site.entries if entry.app == name]
     rest = rest_of(dialect, stack, name, site)
     if rest is not None:
-        without = NOT_FOR_THE_REST if rest.backend is PAGE_BACKEND else NOT_FOR_THE_REST[:1]
+        without = NOT_FOR_THE_REST if rest.backend == page_backend(stack) else NOT_FOR_THE_REST[:1]
         options = rest.options.model_copy(update=dict.fromkeys(without))
         entries.append(Entry(rest.app, rest.host, rest.path, rest.type, rest.backend, options, rest.at))
     return entries

@@ -11,7 +11,7 @@ from typing import ClassVar
 
 from ..facts import Facts
 from ..images import TRAEFIK
-from ..manifests import BEFORE_ROUTES, RESTRICTED_CONTAINER, Object
+from ..manifests import BEFORE_ROUTES, RESTRICTED_CONTAINER, Object, present
 from ..model.certificates import DEFAULT_SECRET
 from ..model.controller import Controller
 from ..model.options import Options
@@ -24,7 +24,8 @@ from .ingresses import Treatment, rest_of
 from .monitoring import monitoring
 from .ports import Port, entry_ports
 from .streams import unnumbered
-from .traefik_dynamic import FOLDER, HASH, NAME, Dynamic, joined
+from .traefik_dynamic import FOLDER, HASH, IN_USE, NAME, Dynamic, joined
+from .traefik_errors import error_pages, error_refusals
 from .traefik_middlewares import REDIRECTS, to_https
 from .traefik_routes import LAST, ROUTER, Route, exact_first
 from .workload import PATIENT, PodSpec, role_bindings, rule, surroundings, workload
@@ -68,12 +69,13 @@ class Traefik(IngressController):
         controller, labels = stack.controller, self.pod_labels(stack)
         dynamic = self.dynamic(stack, facts)
         spec = self._pod(stack, dynamic)
+        in_use = {IN_USE: ",".join(self._on_entry_points(stack))}
         return [
             *surroundings(stack, spec, labels),
             *role_bindings(stack, spec, labels, self._rules(controller), [], self.watched(controller)),
             *dynamic.objects(spec.namespace, labels),
             self.ingress_class(stack),
-            workload(stack, spec, labels, {BEFORE_ROUTES: "true"}),
+            workload(stack, spec, labels, {BEFORE_ROUTES: "true", **present(**in_use)}),
             *(monitoring(spec, labels) if controller.metrics.service_monitor else []),
         ]
 
@@ -83,7 +85,15 @@ class Traefik(IngressController):
     def dynamic(self, stack: Stack, facts: Facts) -> Dynamic:
         """What the file provider reads: beside what is always there, what the options of every entry need."""
         entries = ((entry, site) for entry, site in self._entries(stack) if entry.options is not NO_OPTIONS)
-        return joined([usual(stack), *(Route(entry, site, stack, facts).dynamic for entry, site in entries)])
+        return joined([self.usual(stack), *(Route(entry, site, stack, facts).dynamic for entry, site in entries)])
+
+    def usual(self, stack: Stack) -> Dynamic:
+        """What no route asks for: the redirects to HTTPS, the streams, the default certificate, the error pages."""
+        rest = traefik_streams.dynamic(stack)
+        if stack.controller.default_tls is not None:
+            files = {"certFile": f"{FOLDER}/tls.crt", "keyFile": f"{FOLDER}/tls.key"}
+            rest["tls"] = {"stores": {"default": {"defaultCertificate": files}}}
+        return joined([Dynamic(to_https(), rest=rest), error_pages(stack, self.namespace(stack.controller))])
 
     def _entries(self, stack: Stack) -> Iterator[tuple[Entry, Site]]:
         """Every entry with its host, those for the paths left over among them."""
@@ -137,6 +147,7 @@ class Traefik(IngressController):
             flags.append(f"--entrypoints.{name}.address={address}")
             if (name, address) in web:  # else every route is served on the metrics port and those of streams too
                 flags.append(f"--entrypoints.{name}.asdefault=true")
+                flags += [f"--entrypoints.{name}.http.middlewares={each}" for each in self._on_entry_points(stack)]
             if not address.endswith("/udp"):  # nothing is begun there that could be finished
                 flags.append(f"{lifecycle}.requestacceptgracetimeout={drain}")
                 flags.append(f"{lifecycle}.gracetimeout={grace}")
@@ -153,6 +164,10 @@ class Traefik(IngressController):
                 "--metrics.prometheus.entrypoint=metrics",
             ]
         return merged(flags, [f"--{key}={_scalar(value)}" for key, value in controller.settings.items()])
+
+    def _on_entry_points(self, stack: Stack) -> list[str]:
+        """The middlewares of every route."""
+        return [f"{name}@file" for name in error_pages(stack, self.namespace(stack.controller)).middlewares]
 
     def provider_args(self, stack: Stack) -> list[str]:
         """Where the routes come from."""
@@ -189,16 +204,8 @@ class Traefik(IngressController):
 
     def refusals(self, stack: Stack) -> Iterator[tuple[str, str]]:
         yield from unnumbered(stack, self.title)
+        yield from error_refusals(stack.controller)
         yield from traefik_refusals.refusals(stack)
-
-
-def usual(stack: Stack) -> Dynamic:
-    """The redirects to HTTPS, the streams and the default certificate."""
-    rest = traefik_streams.dynamic(stack)
-    if stack.controller.default_tls is not None:
-        files = {"certFile": f"{FOLDER}/tls.crt", "keyFile": f"{FOLDER}/tls.key"}
-        rest["tls"] = {"stores": {"default": {"defaultCertificate": files}}}
-    return Dynamic(to_https(), rest=rest)
 
 
 def _scalar(value: object) -> str:

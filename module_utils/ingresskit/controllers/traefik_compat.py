@@ -25,8 +25,9 @@ from .ingress_nginx_dialect import HSTS, OPTIONS, Reader, by_regex, pattern, res
 from .ingress_nginx_limits import site_refusals, value_refusals
 from .ingresses import Treatment, app_routes
 from .streams import unnumbered
-from .traefik import Traefik, usual
+from .traefik import Traefik
 from .traefik_dynamic import Dynamic
+from .traefik_errors import error_refusals
 from .workload import rule
 
 PROVIDER = "--providers.kubernetesingressnginx"
@@ -78,9 +79,9 @@ class TraefikCompat(Traefik):
         if controller.watch_namespaces:  # more than one: by the label that the cluster gives each of them
             names = ",".join(self.watched(controller))
             flags.append(f"{PROVIDER}.watchnamespaceselector=kubernetes.io/metadata.name in ({names})")
-        if controller.default_backend is not None:
-            service = default_service(controller, self.namespace(controller))
-            flags.append(f"{PROVIDER}.defaultbackendservice={service}")
+        default = default_service(self, stack, self.namespace(controller))
+        if default is not None:
+            flags.append(f"{PROVIDER}.defaultbackendservice={default}")
         if any(self.ingress_gets_address(expose) for expose in controller.exposes):
             service = f"{self.namespace(controller)}/{self.published_service(controller)}"
             flags.append(f"{PROVIDER}.publishservice={service}")
@@ -93,13 +94,14 @@ class TraefikCompat(Traefik):
         return app_routes(self, stack, app_name, facts)
 
     def dynamic(self, stack: Stack, facts: Facts) -> Dynamic:
-        return usual(stack)
+        return self.usual(stack)
 
     def catch_all_annotations(self) -> None:
         return None
 
     def refusals(self, stack: Stack) -> Iterator[tuple[str, str]]:
         yield from unnumbered(stack, self.title)
+        yield from error_refusals(stack.controller)
         yield from value_refusals(stack, READER)
         yield from site_refusals(stack)
         for at, options in option_levels(stack):

@@ -22,6 +22,8 @@ NAME = "traefik-dynamic"  # of the ConfigMap, and of the Secret with what nobody
 FILE = "dynamic.yaml"
 FOLDER = "/etc/traefik/dynamic"
 HASH = "ingresskit.io/dynamic"  # annotation of the Pods: they are rolled out when what they read has changed
+IN_USE = "ingresskit.io/middlewares"  # annotation of the workload: those that every route has, by its arguments
+SERVED = "error-pages"  # services that a middleware names
 ANNOTATION = "traefik.ingress.kubernetes.io/"
 MIDDLEWARES = f"{ANNOTATION}router.middlewares"  # of an Ingress
 TRANSPORT = f"{ANNOTATION}service.serverstransport"  # of a Service
@@ -105,11 +107,11 @@ def read(config_map: Object | None, secret: Object | None) -> Dynamic:
 
 
 def references(objects: Iterable[Object]) -> set[str]:
-    """Names of middlewares and transports that Ingresses and Services name, by their annotations."""
+    """Names of middlewares and transports that Ingresses, Services and Traefik's own arguments name, by annotations."""
     found: set[str] = set()
     for obj in objects:
         annotations = obj["metadata"].get("annotations") or {}
-        for key in (MIDDLEWARES, TRANSPORT):
+        for key in (MIDDLEWARES, TRANSPORT, IN_USE):
             names = annotations.get(key, "").split(",")
             found |= {name.strip().removesuffix("@file") for name in names if name.strip()}
     return found
@@ -165,8 +167,19 @@ def _sound(live: Dynamic) -> Dynamic:
     return Dynamic(
         {name: body for name, body in live.middlewares.items() if _is_named(name, body)},
         {name: body for name, body in live.transports.items() if _is_named(name, body)},
-        files=files,
+        _with_services({name: body for name, body in _services(live).items() if _is_named(name, body)}),
+        files,
     )
+
+
+def _services(live: Dynamic) -> dict[str, Object]:
+    """Those that middlewares name. Others belong to routers, and act by themselves."""
+    found = (live.rest.get("http") or {}).get("services") or {}
+    return {name: body for name, body in found.items() if name.rpartition("-")[0] == SERVED}
+
+
+def _with_services(services: Mapping[str, Object]) -> Object:
+    return {"http": {"services": dict(services)}} if services else {}
 
 
 def _is_named(name: str, body: Object) -> bool:
@@ -177,4 +190,7 @@ def _only(former: Dynamic, used: Collection[str]) -> Dynamic:
     middlewares = {name: body for name, body in former.middlewares.items() if name in used}
     read_by = {body.get("basicAuth", {}).get("usersFile") for body in middlewares.values()}
     files = {name: text for name, text in former.files.items() if f"{FOLDER}/{name}" in read_by}
-    return Dynamic(middlewares, {name: body for name, body in former.transports.items() if name in used}, files=files)
+    asked = {body.get("errors", {}).get("service") for body in middlewares.values()}
+    services = {name: body for name, body in _services(former).items() if name in asked}
+    transports = {name: body for name, body in former.transports.items() if name in used}
+    return Dynamic(middlewares, transports, _with_services(services), files)

@@ -142,6 +142,15 @@ def _address(value: str) -> str:
     return value.lower()
 
 
+def _error_code(value: Any) -> int:
+    """A status of an error; a key of a mapping may come as text. 444 and 499 are nginx's own marks for a connection
+    that is closed without an answer."""
+    code = int(value) if isinstance(value, str) and value.isdecimal() else value
+    if isinstance(code, bool) or not isinstance(code, int) or not 400 <= code <= 599 or code in (444, 499):
+        raise ValueError(f"{value!r} is not the status of an error: 400 to 599, without 444 and 499")
+    return code
+
+
 def _namespaced(value: str) -> str:
     namespace, slash, name = value.partition("/")
     if not slash:
@@ -168,6 +177,7 @@ ServicePort = Annotated[Any, AfterValidator(check_port), Field(json_schema_extra
 PortNumber = Annotated[int, Field(ge=1, le=65535)]
 NodePortNumber = Annotated[int, Field(ge=1, le=65535)]
 PortKey = Annotated[str, BeforeValidator(_port_key), Field(json_schema_extra={"pattern": r"^[1-9]\d{0,4}$"})]
+ErrorCode = Annotated[int, BeforeValidator(_error_code)]
 Seconds = Annotated[int, Field(ge=0, le=86400)]
 Quantity = Annotated[str, BeforeValidator(_quantity), Field(json_schema_extra={"type": ["string", "integer"]})]
 Size = Annotated[str, BeforeValidator(_size), Field(json_schema_extra={"type": ["string", "integer"]})]

@@ -13,6 +13,7 @@ from .base import (
     Cidr,
     DnsLabel,
     DnsName,
+    ErrorCode,
     IpAddress,
     Labels,
     Model,
@@ -334,7 +335,12 @@ class Controller(Model):
         Field(description="What answers where no rule matches; where absent, the controller's own 404."),
     ] = None
     error_pages: Annotated[
-        dict[int, str], Field(description="Pages by status code, in place of the controller's own.")
+        dict[ErrorCode, str],
+        Field(
+            description="Pages by status code, 400 to 599: HTML text, or the path of an HTML file. A code listed gets "
+            "its page and keeps its status, whoever answers it, the controller or a backend. That of 404 answers "
+            "what no rule matches, too."
+        ),
     ] = {}
     default_tls: Annotated[
         TlsSource | None, Field(description="Certificate for names that no host has a certificate for.")
@@ -377,6 +383,13 @@ class Controller(Model):
         found = [Stream("TCP", int(port), backend) for port, backend in self.tcp_services.items()]
         found += [Stream("UDP", int(port), backend) for port, backend in self.udp_services.items()]
         return sorted(found, key=lambda stream: (stream.protocol, stream.port))
+
+    @property
+    def not_found(self) -> DefaultBackend | None:
+        """What answers where no rule matches: ``default_backend``, else the error page of a 404."""
+        if self.default_backend is None and 404 in self.error_pages:
+            return DefaultBackend(page=self.error_pages[404])
+        return self.default_backend
 
     @property
     def settings(self) -> dict[str, Any]:

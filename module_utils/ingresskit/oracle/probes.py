@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
+from itertools import islice
+from types import MappingProxyType
 
 from ..controllers import IngressController
 from ..controllers.base import wants_redirect
 from ..model.controller import Expose
-from ..model.routes import Entry, Site
+from ..model.routes import NO_OPTIONS, Entry, Site
 from ..model.services import echo_services
 from ..model.stack import ExtraProbe, Stack
 from .entries import Asked, entry_probes, path_to_ask, refusals
@@ -22,13 +24,21 @@ UNKNOWN_HOST = "no-such-host.ingresskit.invalid"
 ANY_HOST = "any-host.ingresskit.invalid"
 
 
-def probes(stack: Stack, dialect: IngressController, page: str | None) -> list[Probe]:
+# of a default backend of the user's: it may say anything that shows that it is there
+ANY_ANSWER = (200, 301, 302, 307, 308, 403, 404)
+
+
+def probes(
+    stack: Stack, dialect: IngressController, page: str | None, errors: Mapping[int, str] = MappingProxyType({})
+) -> list[Probe]:
     """Every probe of the stack: all of them at the first way in, and at each further one some of each host.
 
-    ``page``: the HTML of the custom 404 page, None where there is none of ours."""
+    ``page``: the HTML of the custom 404 page, None where there is none of ours; ``errors``: of error pages, by code.
+    """
     world = _World(stack, dialect, page)
     found = [probe for site in stack.sites.values() for probe in _Site(world, site).probes()]
-    found += _unknown_host(stack, dialect, page)
+    found += _unknown_host(world)
+    found += _error_pages(world, errors)
     found += stream_probes(stack)
     found += [_extra(world, index, extra) for index, extra in enumerate(stack.ingress_smoke.extra)]
     first, *others = stack.controller.exposes
@@ -147,7 +157,7 @@ class _Site:
             return
         found = world.answer(site.host, UNKNOWN_PATH) or world.beyond(site.host, UNKNOWN_PATH, tls=site.tls)
         at = f'{world.stack.at(site.entries[0].app)}.hosts."{site.host}"'
-        expected, source = found or (not_found(world.stack, world.page), at)
+        expected, source = found or (not_found(world), at)
         request = Request("https" if site.tls else "http", self.name, UNKNOWN_PATH)
         # some controllers have no place for an option but the whole host
         away = {status for entry in site.entries for status in refusals(entry.options)}
@@ -166,26 +176,55 @@ def host_to_ask(host: str) -> str:
     return host.replace("*", "ingresskit-smoke", 1)
 
 
-def not_found(stack: Stack, page: str | None) -> Expected:
+def not_found(world: _World) -> Expected:
     """What no rule matches: the controller's own 404, the inventory's page, or whatever the user's backend says."""
-    backend = stack.controller.default_backend
+    backend = world.stack.controller.not_found
     if backend is None:
         return Expected(status=(404,))
-    if page is not None:
-        return Expected(status=(404,), body_contains=page.strip())
-    return Expected(status=(200, 404))  # an image or Service of the user's: it may answer either
+    if world.page is not None:
+        return Expected(status=(404,), body_contains=world.page.strip())
+    service = (backend.service or "").rpartition(":")[0]
+    if service in world.echoes:
+        return Expected(status=(200,), backend=world.echoes[service], identity="echo")
+    return Expected(status=ANY_ANSWER)
 
 
-def _unknown_host(stack: Stack, dialect: IngressController, page: str | None) -> Iterator[Probe]:
+def _unknown_host(world: _World) -> Iterator[Probe]:
     """Nobody's host meets the 404 too, over TLS only where the controller has a certificate to show."""
-    if any(app.answers_every_host for app in stack.apps.values()):
+    controller = world.stack.controller
+    if any(app.answers_every_host for app in world.stack.apps.values()):
         return
-    source = "ingress_controller.default_backend" if stack.controller.default_backend else "ingress_controller"
-    expected = not_found(stack, page)
+    key = ".default_backend" if controller.default_backend else ".error_pages.404" if controller.not_found else ""
+    source = f"ingress_controller{key}"
+    expected = not_found(world)
     yield Probe(Request("http", UNKNOWN_HOST, "/"), expected, source, kind="unknown-host")
-    answered = dialect.unknown_host_tls(stack.controller)
+    answered = world.dialect.unknown_host_tls(controller)
     over_tls = replace(expected, tls="any") if answered else Expected(tls="rejected")
     yield Probe(Request("https", UNKNOWN_HOST, "/"), over_tls, source, kind="unknown-host")
+
+
+def _error_pages(world: _World, errors: Mapping[int, str]) -> Iterator[Probe]:
+    """The echo backend answers with the status that it is asked for: the first of its routes that is plain proves each
+    page. Where there is no such backend, nothing can be asked without breaking something."""
+    plain = (
+        (site, entry)
+        for site in world.stack.sites.values()
+        for entry in site.entries
+        if entry.type != "Exact"
+        and entry.options is NO_OPTIONS
+        and world.names_itself(entry.app, entry.backend.service)
+    )
+    for site, entry in islice(plain, 1):
+        for code, page in sorted(errors.items()):
+            scheme: Scheme = "https" if site.tls else "http"
+            request = Request(scheme, host_to_ask(site.host), f"{entry.path.rstrip('/')}/status/{code}")
+            if match(site.entries, request.path, by_element=world.dialect.prefix_by_element) is entry:
+                expected = Expected((code,), body_contains=page.strip(), tls="verified" if site.tls else "none")
+                yield Probe(request, expected, f"ingress_controller.error_pages.{code}", kind="error-page")
+
+
+def _is_plain(entry: Entry) -> bool:
+    return entry.type != "Exact" and entry.options is NO_OPTIONS
 
 
 def _extra(world: _World, index: int, extra: ExtraProbe) -> Probe:

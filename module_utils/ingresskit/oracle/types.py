@@ -9,7 +9,9 @@ from typing import Literal
 OPEN = "OPEN"  # instead of a method: a connection, and nothing said
 Scheme = Literal["http", "https", "tcp"]
 Tls = Literal["verified", "any", "rejected", "none"]
-Kind = Literal["route", "redirect", "login", "canary", "body-size", "unknown-path", "unknown-host", "extra", "stream"]
+Kind = Literal[
+    "route", "redirect", "login", "canary", "body-size", "unknown-path", "unknown-host", "error-page", "extra", "stream"
+]
 
 
 @dataclass(frozen=True)

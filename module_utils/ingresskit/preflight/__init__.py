@@ -24,6 +24,7 @@ from .finding import Finding
 from .issuers import check_issuers
 from .knobs import check_knobs
 from .objects import check_objects, extra_places
+from .pages import check_pages
 from .passwords import check_passwords
 from .routes import check_routes
 from .streams import check_streams
@@ -46,6 +47,7 @@ def check(stack: Stack, dialect: IngressController, facts: Facts) -> list[Findin
         *check_objects(stack),
         *check_config(stack, dialect),
         *check_knobs(stack, dialect, facts),
+        *check_pages(stack, dialect, facts),
         *check_passwords(stack, dialect, facts),
         *check_definitions(stack, dialect, facts),
         *check_default_class(stack, dialect, facts),

@@ -23,7 +23,7 @@ def check_certificates(
         if name in facts.unreadable:
             yield error(path, facts.unreadable[name])
         elif not _is_text(facts.files.get(name, b"")):
-            hint = "" if path.endswith(".page") else ": give the PEM form, which begins with -----BEGIN"
+            hint = "" if "_file" not in path else ": give the PEM form, which begins with -----BEGIN"
             yield error(path, f"the file {name} is not UTF-8 text{hint}")
     for use in uses:
         match use.source.kind:

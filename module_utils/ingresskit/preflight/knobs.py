@@ -96,7 +96,9 @@ def _scope(stack: Stack, dialect: IngressController) -> Iterator[Finding]:
         if owned.namespace is not None and owned.namespace not in watched:
             yield error(f'ingress_hosts."{host}".namespace', f"{owned.namespace} {why}")
     backend = controller.default_backend
-    named = {f"{AT}.default_backend.service": backend.service} if backend is not None else {}
+    named = {}
+    if backend is not None and not dialect.not_found_by_pod(controller):  # else our Pods pass on to it, who see all
+        named[f"{AT}.default_backend.service"] = backend.service
     named |= {f"{AT}.{each.protocol.lower()}_services.{each.port}": each.backend for each in controller.streams}
     for at, service in named.items():
         if service is not None and service.partition("/")[0] not in watched:

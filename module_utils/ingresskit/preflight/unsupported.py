@@ -14,22 +14,12 @@ from .finding import Finding, error
 
 def check_supported(stack: Stack, dialect: IngressController) -> Iterator[Finding]:
     """One error for each key that asks for what is not there."""
-    for path in (*_controller_keys(stack.controller), *_stack_keys(stack)):
+    for path in _stack_keys(stack):
         yield error(path, NOT_YET)
     yield from _options(stack, dialect)
     yield from _too_old(stack.controller, dialect)
     for path, why in dialect.refusals(stack):
         yield error(path, why)
-
-
-def _controller_keys(controller: Controller) -> Iterator[str]:
-    at = "ingress_controller"
-    unset = Controller()
-    keys = ("error_pages",)
-    yield from (f"{at}.{key}" for key in keys if getattr(controller, key) != getattr(unset, key))
-    backend = controller.default_backend
-    if backend is not None and backend.service is not None and controller.kind == "nginx":
-        yield f"{at}.default_backend.service"
 
 
 def _too_old(controller: Controller, dialect: IngressController) -> Iterator[Finding]:

@@ -9,12 +9,11 @@ from datetime import datetime
 from ..controllers import IngressController
 from ..controllers.base import option_levels
 from ..errors import InventoryError, Problem
-from ..facts import Facts, KeyPair, KnownCertificate
+from ..facts import Facts, KeyPair, KnownCertificate, text_of
 from ..manifests import Object, manifest
 from ..model.certificates import CertificateUse, certificates
 from ..model.stack import Stack
 from ..model.tls import Algorithm, Issuer, SelfSigned
-from .files import text_of
 
 INPUTS = "ingresskit.io/inputs"
 NOT_AFTER = "ingresskit.io/not-after"

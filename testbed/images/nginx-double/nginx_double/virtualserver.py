@@ -92,7 +92,7 @@ def _head(vs: Obj, world: World, build: Build) -> list[str]:
     if secret and redirect.get("enable"):
         lines.append(f"if ($scheme = http) {{ return {redirect.get('code', 301)} https://$host$request_uri; }}")
     lines += [f"server_tokens {'on' if world.base.server_tokens else 'off'};"]
-    return lines + server.real_ip(world.base)
+    return lines + server.real_ip(world.base) + world.base.server_snippets.splitlines()
 
 
 def _elsewhere(route: Obj, build: Build, whole: policies.Applied) -> None:
@@ -183,7 +183,7 @@ def _location(
     match: str, action: Obj, owner: Owner, build: Build, own: policies.Applied, original: str
 ) -> None:  # fmt: skip
     """One location; ``original``: the route's path where the location is an internal one."""
-    lines = (["internal;"] if original else []) + own.lines
+    lines = (["internal;"] if original else []) + build.world.base.location_snippets.splitlines() + own.lines
     if "redirect" in action:
         redirect = action["redirect"]
         lines += ["proxy_intercept_errors on;", f'error_page 418 ={redirect.get("code", 301)} "{redirect["url"]}";']
