@@ -3,6 +3,7 @@ it, which makes its host a VirtualServer. Proven on the nginx double, by F5's do
 
 import pytest
 
+from tests.cluster.double import ask, until
 from tests.cluster.options import CASES
 from tests.cluster.options.stand import Stand
 from tests.cluster.options.variants import Variant
@@ -14,16 +15,18 @@ GONE = {
     "port": 80,
     "options": {"redirect": {"to": "https://elsewhere.example.org/"}, "canary": None},
 }
+PAGE, SOON = "<h1>not here</h1>", "<h1>soon</h1>"
 
 
 class VirtualServers(Variant):
-    """F5's controller with a redirect on every host."""
+    """F5's controller with a redirect on every host, and pages for what is unknown and for errors."""
 
     def inventory(self, site, cases, client="192.0.2.1/32"):
         found = super().inventory(site, cases, client)
         for app in found["ingress_apps"].values():
             for rules in app.get("hosts", {}).values():
                 rules["paths"]["/gone-for-good"] = GONE
+        found["ingress_controller"] |= {"default_backend": {"page": PAGE}, "error_pages": {503: SOON}}
         return found
 
 
@@ -51,6 +54,19 @@ def test_every_host_is_a_virtual_server(stand):
     hosts = kubectl("get", "virtualservers", "-n", apps, "-o", "jsonpath={.items[*].spec.host}").split()
     assert {case.host for case in stand.cases if not case.apart} <= set(hosts)
     assert not kubectl("get", "ingresses", "-n", apps, "-o", "name")
+
+
+@pytest.mark.parametrize(("path", "said"), [("/no/such/path", (404, PAGE)), ("/tea/status/503", (503, SOON))])
+def test_a_virtual_server_has_the_pages_of_all_hosts(stand, path, said):
+    """By a `/` route, and by the ConfigMap's server-snippets."""
+    stand.run()
+    host = "redirect-is-on-where-tls-is.example.com"  # the case of that name, whose other options are none
+
+    def answered():
+        answer = ask(stand.node, stand.site.ports[True], host, path, tls=True)
+        return (answer.status, answer.body.decode().strip()) == said
+
+    until(answered)
 
 
 def test_no_option_is_left_out_but_those_that_are_refused():

@@ -104,11 +104,10 @@ def page_pod(stack: Stack, dialect: IngressController, namespace: str, facts: Fa
     few = {"maxUnavailable": 1, "selector": {"matchLabels": labels}}
     yield manifest("PodDisruptionBudget", name, namespace, labels=labels, spec=few)
     if stack.controller.network_policy:
-        served = [{"port": port, "protocol": "TCP"} for port in _ports(ours=bool(files)).values()]
-        rules = {"policyTypes": ["Ingress"], "ingress": [{"ports": served}]}
-        yield manifest(
-            "NetworkPolicy", name, namespace, labels=labels, spec={"podSelector": {"matchLabels": labels}, **rules}
-        )
+        # probes come from the Pod's own node, which no policy keeps out
+        rules = {"policyTypes": ["Ingress"], "ingress": [{"ports": [{"port": PORT, "protocol": "TCP"}]}]}
+        selector = {"podSelector": {"matchLabels": labels}}
+        yield manifest("NetworkPolicy", name, namespace, labels=labels, spec={**selector, **rules})
 
 
 def _files(stack: Stack, dialect: IngressController, backend: DefaultBackend, facts: Facts) -> dict[str, str]:
@@ -162,7 +161,7 @@ def _template(name: str, labels: dict[str, str], backend: DefaultBackend, files:
         image=backend.image or str(PAGE),
         imagePullPolicy="IfNotPresent",
         command=command if ours else None,
-        ports=[{"name": key, "containerPort": port, "protocol": "TCP"} for key, port in _ports(ours=ours).items()],
+        ports=[{"name": "http", "containerPort": PORT, "protocol": "TCP"}],
         readinessProbe={**_probe(ours=ours), "periodSeconds": 2},
         # proxies hear of a Pod's end a moment later; an image of the user's need not have a shell
         lifecycle={"preStop": {"exec": {"command": ["sleep", "5"]}}} if ours else None,
@@ -187,9 +186,5 @@ def _template(name: str, labels: dict[str, str], backend: DefaultBackend, files:
     return {"metadata": metadata, "spec": pod}
 
 
-def _ports(*, ours: bool) -> dict[str, int]:
-    return {"http": PORT, "health": HEALTH_PORT} if ours else {"http": PORT}
-
-
 def _probe(*, ours: bool) -> Object:
-    return {"httpGet": {"path": "/", "port": "health"}} if ours else {"tcpSocket": {"port": "http"}}
+    return {"httpGet": {"path": "/", "port": HEALTH_PORT}} if ours else {"tcpSocket": {"port": "http"}}
