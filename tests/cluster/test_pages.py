@@ -9,13 +9,13 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from tests.cluster.double import ask, obj, until
+from tests.cluster.double import ask, ingress, obj, path, until
 from tests.cluster.playbook import HOST, Site, create, kubectl
 
 pytestmark = pytest.mark.timeout(600)
 KINDS = {"nginx": {"kind": "nginx"}, "traefik": {"kind": "traefik"},
          "compat": {"kind": "traefik", "compat": "ingress-nginx"}}  # fmt: skip
-PLAIN, NOBODY = "plain.example.com", "nobody.example.com"
+PLAIN, VOID, NOBODY = "plain.example.com", "void.example.com", "nobody.example.com"
 PAGE, GONE, SOON, LATER = (f"<h1>{words}</h1>" for words in ("not on the menu", "gone", "back soon", "back later"))
 NO_ENDPOINTS = {"nginx": 502, "traefik": 503, "compat": 503}
 FEW = {"requests": {"cpu": "10m", "memory": "32Mi"}}
@@ -29,13 +29,13 @@ RELEASES = {
 
 
 class Stand(Site):
-    """A cafe in its own namespace, with a route to a Service that has no endpoints, beside another app."""
+    """A cafe with TLS, a host without, and another app; beside them a route of somebody else's to no endpoints."""
 
     def release(self, kind, name):
         controller = dict(RELEASES[name])
         if "service" in controller.get("default_backend", {}):
             controller["default_backend"] = {"service": f"{self.namespace('other')}/rest-svc:80"}
-        paths = {"/tea": "tea-svc:80", "/void": "void-svc:80"}
+        paths = {"/tea": "tea-svc:80"}
         apps = {
             "cafe": self.cafe(hosts={HOST: {"paths": paths}}, workloads={"tea": {}}),
             "plain": {"namespace": self.namespace("cafe"), "hosts": {PLAIN: {"paths": paths}}},
@@ -46,14 +46,19 @@ class Stand(Site):
         given = {**KINDS[kind], "expose": {}, "resources": FEW, **controller}
         return self.inventory(KINDS[kind]["kind"], apps, controller=given)
 
-    def prepare(self):
-        """A Service of somebody else's, for a release would wait for the Pods of its own; and nothing a killed run left."""
+    def prepare(self, kind):
+        """Nothing that a killed run left. The route is somebody else's, for a release would wait for the Pods behind its
+        own, and the smoke test would ask it."""
         self.clear()
         cafe = self.namespace("cafe")
         kubectl("delete", "namespace", cafe, "--ignore-not-found")  # one that is on its way out is waited for
         kubectl("create", "namespace", cafe)
         spec = {"selector": {"app": "none"}, "ports": [{"port": 80, "targetPort": 8080}]}
-        create(obj("v1", "Service", "void-svc", cafe, spec=spec))
+        class_name = f"{self.name}-{KINDS[kind]['kind']}"
+        create(
+            obj("v1", "Service", "void-svc", cafe, spec=spec),
+            ingress("void", cafe, VOID, path("/", "void-svc"), class_name=class_name),
+        )
 
 
 class Stands:
@@ -86,12 +91,12 @@ class Stands:
         (way_in,) = (each["spec"]["ports"] for each in services["items"] if each["spec"]["type"] == "NodePort")
         return {each["name"]: each["nodePort"] for each in way_in}
 
-    def get(self, kind, host, path, scheme, **more):
-        return ask(self.node, self.ports[kind][scheme], host, path, tls=scheme == "https", **more)
+    def get(self, kind, host, target, scheme, **more):
+        return ask(self.node, self.ports[kind][scheme], host, target, tls=scheme == "https", **more)
 
-    def says(self, kind, host, path, scheme, status, page, **more):
+    def says(self, kind, host, target, scheme, status, page, **more):
         """Waits until a route answers with a status and a page: replicas take a change up at different moments."""
-        until(lambda: matches(self.get(kind, host, path, scheme, **more), status, page))
+        until(lambda: matches(self.get(kind, host, target, scheme, **more), status, page))
 
 
 def matches(answer, status, page):
@@ -101,7 +106,7 @@ def matches(answer, status, page):
 @pytest.fixture(scope="module")
 def stands(tmp_path_factory, node):
     found = Stands(tmp_path_factory.mktemp("pages"), node)
-    found.each(lambda _, site: site.prepare())
+    found.each(lambda kind, site: site.prepare(kind))
     yield found
     found.each(lambda _, site: site.clear())
 
@@ -119,19 +124,19 @@ NOT_FOUND = [
 ]
 
 
-@pytest.mark.parametrize(("host", "path", "scheme"), NOT_FOUND)
-def test_the_page_answers_what_no_rule_matches(stands, kind, host, path, scheme):
+@pytest.mark.parametrize(("host", "target", "scheme"), NOT_FOUND)
+def test_the_page_answers_what_no_rule_matches(stands, kind, host, target, scheme):
     """By HTTP and HTTPS, from a template of the inventory."""
     found = stands.at("pages")
-    found.says(kind, host, path, scheme, 404, PAGE)
-    assert found.get(kind, host, path, scheme).headers["content-type"] == "text/html; charset=utf-8"
+    found.says(kind, host, target, scheme, 404, PAGE)
+    assert found.get(kind, host, target, scheme).headers["content-type"] == "text/html; charset=utf-8"
 
 
 @pytest.mark.parametrize(("host", "scheme"), [(PLAIN, "http"), (HOST, "https")])
 def test_an_error_has_its_page_and_keeps_its_status(stands, kind, host, scheme):
     """Whoever answers it: the controller, where a Service has no endpoints, or the backend itself."""
     found = stands.at("pages")
-    found.says(kind, host, "/void", scheme, NO_ENDPOINTS[kind], SOON)
+    found.says(kind, VOID, "/", "http", NO_ENDPOINTS[kind], SOON)
     found.says(kind, host, "/tea/status/503", scheme, 503, SOON)
     found.says(kind, host, "/tea/status/500", scheme, 500, GONE, method="POST", body="some")
 
@@ -145,8 +150,8 @@ def test_a_code_without_a_page_is_the_backends_affair(stands, kind):
 
 def test_nobody_reads_the_pages_by_their_own_path(stands, kind):
     found = stands.at("pages")
-    for path in ("/.ingresskit/errors/503.html", "/503.html"):
-        assert found.get(kind, PLAIN, path, "http").status >= 400
+    for target in ("/.ingresskit/errors/503.html", "/503.html"):
+        assert found.get(kind, PLAIN, target, "http").status >= 400
 
 
 def test_smoke_proves_pages_and_a_second_run_writes_nothing(stands, kind):
@@ -171,9 +176,9 @@ def test_another_page_is_served_when_the_run_is_over(stands, kind):
     assert matches(found.get(kind, PLAIN, "/tea/status/503", "http"), 503, LATER)
 
 
-@pytest.mark.parametrize(("host", "path", "scheme"), [*NOT_FOUND, (PLAIN, "/tea/status/404", "http")])
-def test_the_error_page_of_404_is_everybodys(stands, kind, host, path, scheme):
-    stands.at("other pages").says(kind, host, path, scheme, 404, PAGE)
+@pytest.mark.parametrize(("host", "target", "scheme"), [*NOT_FOUND, (PLAIN, "/tea/status/404", "http")])
+def test_the_error_page_of_404_is_everybodys(stands, kind, host, target, scheme):
+    stands.at("other pages").says(kind, host, target, scheme, 404, PAGE)
 
 
 def test_a_page_that_is_gone_is_the_backends_affair_again(stands, kind):
@@ -181,13 +186,13 @@ def test_a_page_that_is_gone_is_the_backends_affair_again(stands, kind):
     assert (answer.status, answer.json["service"]) == (500, "tea-svc")
 
 
-@pytest.mark.parametrize(("host", "path", "scheme"), NOT_FOUND)
-def test_a_service_of_another_namespace_answers_what_no_rule_matches(stands, kind, host, path, scheme):
+@pytest.mark.parametrize(("host", "target", "scheme"), NOT_FOUND)
+def test_a_service_of_another_namespace_answers_what_no_rule_matches(stands, kind, host, target, scheme):
     """With its own status, asked for the path and the host that the client named."""
     found = stands.at("service")
-    until(lambda: found.get(kind, host, path, scheme).status == 200)
-    said = found.get(kind, host, path, scheme).json
-    assert (said["service"], said["path"], said["host"]) == ("rest-svc", path, host)
+    until(lambda: found.get(kind, host, target, scheme).status == 200)
+    said = found.get(kind, host, target, scheme).json
+    assert (said["service"], said["path"], said["host"]) == ("rest-svc", target, host)
     assert found.get(kind, host, "/nothing/status/410", scheme).status == 410
     found.says(kind, host, "/nothing/status/503", scheme, 503, LATER)
 
