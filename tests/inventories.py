@@ -24,7 +24,11 @@ KINDS: dict[str, dict[str, Any]] = {
     "ingress-nginx": {"kind": "ingress-nginx", "accept_retired": True},
 }
 # inventories that are for one kind, with settings or labels of its own; the others are for all
-OWN = {"bare-metal": ("nginx",), "cloud": ("traefik", "traefik-compat")}
+OWN = {
+    "bare-metal": ("nginx",),
+    "cloud": ("traefik", "traefik-compat"),
+    "edge": ("traefik", "traefik-compat", "ingress-nginx"),  # F5's controller needs custom resources for TCP
+}
 # keys stay out of Git, so their files and those of the certificates are not there
 CERTIFICATES = {".crt": certificate("shop.example.com", "*.branch.example.com"), ".key": key_pem()}
 AUTHORITY = tls.new_authority("edge", NOW)

