@@ -8,26 +8,35 @@ would undo the number of replicas that the inventory names again.
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING
 
 from ..api.resources import Object, Ref, split_api_version
 from .changes import Change, ChangeSet
+from .diagnose import podless
 from .prune import prune
+from .until import until
 
 if TYPE_CHECKING:
     from ..api.client import Api
+
+_PARTING = 5.0  # seconds more than their grace in which Pods are gone
 
 
 def delete_ahead(api: Api, changes: ChangeSet, *, diff: bool = False) -> ChangeSet:
     """Deletes those doomed Services whose node ports a Service of this plan claims, those doomed workloads whose host
     ports another one claims, and those doomed autoscalers whose workload gets its number from this plan. Returns the
-    plan with outcomes.
+    plan with outcomes, once the Pods that were on host ports are gone.
 
     Reads a doomed object only where it may be in the way; no call is made otherwise."""
-    leaving = _port_holders(api, changes) | _host_port_holders(api, changes) | _scalers(api, changes)
+    on_hosts = _host_port_holders(api, changes)
+    leaving = _port_holders(api, changes) | {Ref.of(each) for each in on_hosts} | _scalers(api, changes)
     if not leaving:
         return changes
     gone = prune(api, ChangeSet(tuple(change for change in changes.of("deleted") if change.ref in leaving)), diff=diff)
+    for workload in on_hosts:  # a Pod on a dead node never goes
+        grace = workload["spec"]["template"]["spec"].get("terminationGracePeriodSeconds", 30)
+        until(partial(podless, api, workload), grace + _PARTING)
     return changes.replaced({change.ref: change for change in gone})
 
 
@@ -60,13 +69,13 @@ def _node_ports(service: Object | None) -> set[tuple[str, int]]:
     return {(port.get("protocol", "TCP"), port["nodePort"]) for port in ports if port.get("nodePort")}
 
 
-def _host_port_holders(api: Api, changes: ChangeSet) -> set[Ref]:
+def _host_port_holders(api: Api, changes: ChangeSet) -> list[Object]:
     """The workloads to be deleted whose Pods hold ports of their nodes that Pods of another one want."""
     wanted = {port for change in changes.of("created", "configured") for port in _host_ports(change.desired)}
     if not wanted:
-        return set()
-    doomed = [change.ref for kind in ("Deployment", "DaemonSet") for change in _doomed(changes, kind)]
-    return {ref for ref in doomed if wanted & _host_ports(api.get(ref))}
+        return []
+    doomed = [api.get(change.ref) for kind in ("Deployment", "DaemonSet") for change in _doomed(changes, kind)]
+    return [live for live in doomed if live and wanted & _host_ports(live)]
 
 
 def _host_ports(workload: Object | None) -> set[tuple[str, int]]:

@@ -37,6 +37,11 @@ def leaving(api: Api, workload: Object) -> bool:
     return any(pod["metadata"].get("deletionTimestamp") for pod in _pods(api, workload))
 
 
+def podless(api: Api, workload: Object) -> bool:
+    """Whether no Pod of it is left, as far as that may be seen."""
+    return not _pods(api, workload)
+
+
 def _trouble(api: Api, obj: Object) -> Trouble | None:
     if obj["kind"] == "Service":
         return balancer_trouble(obj, _events(api, obj["metadata"]["namespace"]))
