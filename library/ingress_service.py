@@ -40,8 +40,9 @@ options:
     type: raw
   controller:
     description:
-      - The controller that is exposed, as M(ingress_controller) gets it. Only its C(kind) and C(namespace) matter
-        here, for the defaults of the other parameters.
+      - The controller that is exposed, as M(ingress_controller) gets it. Its C(kind) and C(namespace) matter
+        here, for the defaults of the other parameters, and C(tcp_services) and C(udp_services), which are ports of the
+        Service.
     type: dict
   selector:
     description: Labels of the Pods that get the traffic. Default are those of the controller's Pods.

@@ -457,6 +457,39 @@ def test_what_routes_and_is_no_ingress_is_told():
     assert "VirtualServer shop/shop, the whole object: it routes, but is no Ingress" in str(found.losses[0])
 
 
+def passed_on(protocol):
+    listener = {"name": "x", "protocol": protocol}
+    meta = {"name": "db", "namespace": "shop"}
+    return {
+        "apiVersion": "k8s.nginx.org/v1",
+        "kind": "TransportServer",
+        "metadata": meta,
+        "spec": {"listener": listener},
+    }
+
+
+def config_map(**data):
+    return {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "ports", "namespace": "x"}, "data": data}
+
+
+PASSED_ON = "it passes ports on: write it as ingress_controller.tcp_services or udp_services"
+ROUTES = "it routes, but is no Ingress: write its routes as an app"
+
+
+@pytest.mark.parametrize(
+    ("other", "why"),
+    [
+        (passed_on("UDP"), [PASSED_ON]),
+        (passed_on("TLS_PASSTHROUGH"), [ROUTES]),
+        (config_map(**{"5432": "db/pg:5432", "22": "git/ssh:ssh:PROXY"}), [PASSED_ON]),  # of ingress-nginx
+        (config_map(**{"5432": "db/pg:5432", "motd": "hello"}), []),
+        (config_map(), []),
+    ],
+)
+def test_ports_that_are_passed_on_are_told(other, why):
+    assert [loss.why for loss in imported(ingress(rule(HOST, path("/tea"))), other).losses] == why
+
+
 def test_users_behind_traefik_are_not_read():
     users = middleware("users", "basicAuth", usersFile="/etc/traefik/dynamic/auth-1")
     annotations = {f"{TRAEFIK}router.middlewares": "cafe-users@kubernetescrd"}

@@ -51,6 +51,7 @@ WAYS = {
 @pytest.mark.parametrize("kind", ["nginx", "traefik"])
 def test_the_parts_together_are_the_whole(kind, expose):
     behind = {"kind": kind, "expose": expose, "default_tls": {"self_signed": True}, "autoscaling": {"max": 3}}
+    behind |= {"tcp_services": {"5432": "db/pg:5432"}, "udp_services": {"53": "dns/dns:53"}}
     inventory = {"ingress_controller": behind, "ingress_apps": {"cafe": APP}}
     parts = [
         controller.load({"controller": behind}),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
@@ -16,6 +17,8 @@ ROUTING = (
     *("VirtualServer", "VirtualServerRoute", "TransportServer", "IngressRoute", "IngressRouteTCP", "IngressRouteUDP"),
     *("HTTPRoute", "GRPCRoute", "TLSRoute", "TCPRoute", "UDPRoute", "HTTPProxy", "TCPIngress", "UDPIngress"),
 )
+PORTS = ("IngressRouteUDP", "TCPRoute", "UDPRoute", "TCPIngress", "UDPIngress")  # those for ports alone
+SERVICE = re.compile(r"[^/:]+/[^/:]+:[^/]+$")
 ESCAPED = '{{ "{{" }}'  # Traefik takes its files for Go templates
 _Loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
@@ -48,10 +51,24 @@ def beside_in(objects: Iterable[Cursor]) -> Beside:
 def routes_elsewhere(objects: Iterable[Cursor]) -> Iterator[Loss]:
     """What routes and is no Ingress."""
     for each in objects:
-        if each["kind"].value in ROUTING:
-            namespace, name = each["metadata"]["namespace"].value or "default", each["metadata"]["name"].value
-            called = f"{each['kind'].value} {namespace}/{name}"
+        namespace, name = each["metadata"]["namespace"].value or "default", each["metadata"]["name"].value
+        called = f"{each['kind'].value} {namespace}/{name}"
+        if _passes_ports_on(each):
+            why = "it passes ports on: write it as ingress_controller.tcp_services or udp_services"
+            yield Loss(called, each.at, "the whole object", why)
+        elif each["kind"].value in ROUTING:
             yield Loss(called, each.at, "the whole object", "it routes, but is no Ingress: write its routes as an app")
+
+
+def _passes_ports_on(each: Cursor) -> bool:
+    """F5's TransportServer passes TLS of a host on as well; ingress-nginx has a ConfigMap of ports and Services."""
+    kind, data = each["kind"].value, each["data"].value
+    if kind == "ConfigMap":
+        ports = data.items() if isinstance(data, Mapping) else ()
+        return bool(ports) and all(str(port).isdigit() and SERVICE.match(str(to)) for port, to in ports)
+    if kind == "TransportServer":
+        return each["spec"]["listener"]["protocol"].value in ("TCP", "UDP")
+    return kind in PORTS
 
 
 def _configuration(text: str) -> dict[str, Any]:

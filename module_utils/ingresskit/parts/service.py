@@ -49,7 +49,8 @@ def load(parameters: Mapping[str, Any]) -> Subject:
     _one_name(params)
     _has_pods(params)
     changes = {"expose": params.expose, "namespace": params.namespace or params.controller.namespace}
-    controller = for_routes(params.controller).model_copy(update=changes)
+    streams = {key: getattr(params.controller, key) for key in ("tcp_services", "udp_services")}
+    controller = for_routes(params.controller).model_copy(update=changes | streams)
     subject = whole(params.stack_with(ingress_controller=controller))
     return replace(subject, part=params.part, render=partial(_render, params, subject))
 
