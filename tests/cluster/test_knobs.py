@@ -176,6 +176,7 @@ def test_a_setting_takes_effect_as_the_controller_needs(kind, site, node):
 BREAKS = {"nginx": {"main-snippets": "no_such_directive on;"}, "traefik": {"entrypoints.extra.address": ":123456"}}
 
 
+@pytest.mark.slow
 def test_what_breaks_the_start_is_seen_by_a_new_pod_while_the_old_one_serves(kind, site, node):
     former = pods(site, kind)
     site.write(site.inventory(kind, controller=knobs(site, kind, config=BREAKS[kind])))
@@ -207,6 +208,9 @@ class Requests:
         self._thread.join()
 
 
+@pytest.mark.parametrize(
+    "kind", [pytest.param("nginx", marks=pytest.mark.slow), "traefik"], indirect=True, scope="module"
+)
 def test_deployment_daemonset_and_autoscaler_follow_each_other_without_a_gap(kind, site, node):
     """One after the other in place, from and to each; no request fails, and no Pod is taken by the autoscaler."""
     daemon = {key: value for key, value in knobs(site, kind, workload="DaemonSet").items() if key != "replicas"}
