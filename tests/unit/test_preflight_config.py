@@ -104,7 +104,7 @@ def test_a_version_that_we_do_not_know_may_know_a_key(newer):
 # what ingresskit sets itself or relies on, and what to say instead
 RESERVED = [
     ("nginx", "ssl-redirect", True, "set the option ssl_redirect"),
-    ("nginx", "hsts", True, "set the option hsts"),
+    ("nginx", "http-redirect-code", 308, "set the option ssl_redirect"),
     ("nginx", "default-server-return", 444, "ingress_controller.default_backend"),
     ("ingress-nginx", "force-ssl-redirect", True, "set the option ssl_redirect"),
     ("ingress-nginx", "limit-req-status-code", 429, "set the option rate_limit"),

@@ -42,7 +42,6 @@ RESERVED = {
     "ssl-redirect": _OPTION.format("ssl_redirect"),
     "redirect-to-https": _OPTION.format("ssl_redirect"),
     "http-redirect-code": _OPTION.format("ssl_redirect: {code: …}"),
-    **{key: _OPTION.format("hsts") for key in ("hsts", "hsts-max-age", "hsts-include-subdomains", "hsts-behind-proxy")},
     "default-server-return": "the smoke test expects 404 of an unknown host: set ingress_controller.default_backend",
 }
 # the open-source build warns of these and goes on without
