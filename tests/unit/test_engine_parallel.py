@@ -74,6 +74,7 @@ def test_a_call_that_hangs_does_not_hold_the_process():
         import os, signal, threading, time
         from module_utils.ingresskit.engine import parallel
         parallel._IN_FLIGHT = 0.2
+        signal.signal(signal.SIGINT, signal.default_int_handler)  # a job in a shell's background is told to ignore it
         threading.Timer(0.2, os.kill, (os.getpid(), signal.SIGINT)).start()
         parallel.each(lambda _: time.sleep(600), range(3), 3)
     """
