@@ -57,7 +57,7 @@ unit: $(READY) ## Unit and golden tests: no cluster needed
 cluster-test: cluster-images ## Tests on the local cluster; what fails beside the others has to pass alone
 	@pytest tests/cluster -m "not slow" -n 4 --dist loadfile || { [ $$? -eq 1 ] && \
 	  echo "UNSTEADY: what failed above is run once more, one test at a time" && \
-	  pytest tests/cluster -m "not slow" --last-failed --last-failed-no-failures none; }
+	  pytest tests/cluster -m "not slow" --last-failed --last-failed-no-failures none --maxfail 3; }
 
 .PHONY: matrix
 matrix: cluster-images ## docs/reference/options.*: which option works where, as the cluster tests see it

@@ -95,6 +95,7 @@ class _Forward:
         self._upgrade, self._schemes = upgrade, schemes
         self._first, self._turns = far[0], itertools.cycle(far)
         self._loop, self._over = asyncio.new_event_loop(), asyncio.Event()
+        self._carrying: set[asyncio.Task[None]] = set()
 
     def run(self) -> None:
         """Until ``stop`` is called, by another thread."""
@@ -109,27 +110,36 @@ class _Forward:
             self._loop.call_soon_threadsafe(self._over.set)
 
     async def _serve(self) -> None:
-        from aiohttp import ClientSession, ClientTimeout  # takes a fifth of a second: only who forwards pays
-
         ports: dict[str, int] = {}
-        async with (
-            ClientSession(headers=self._upgrade.headers, timeout=ClientTimeout(sock_connect=5)) as session,
-            AsyncExitStack() as servers,
-        ):
-            await self._try(session)
+        await self._try()
+        async with AsyncExitStack() as servers:
             for scheme in self._schemes:
-                server = await asyncio.start_server(partial(self._carry, session, scheme), HERE, 0)
+                server = await asyncio.start_server(partial(self._accept, scheme), HERE, 0)
                 servers.callback(server.close)
                 ports[scheme] = server.sockets[0].getsockname()[1]
             self.ready.set_result(ports)
             await self._over.wait()
+        await self._call_off()
 
-    async def _try(self, session: ClientSession) -> None:
+    def _accept(self, scheme: str, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        task = asyncio.create_task(self._carry(scheme, reader, writer))
+        self._carrying.add(task)
+        task.add_done_callback(self._carrying.discard)
+
+    async def _call_off(self) -> None:
+        """Ends what is still carried while its connections can be closed: later the loop that does it is gone."""
+        tasks = list(self._carrying)
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+    async def _try(self) -> None:
         """Whether this is possible at all. Raises ClusterError."""
         from aiohttp import ClientError, WSServerHandshakeError
 
         try:
-            await (await self._open(session, self._first, self._schemes[0])).close()
+            async with self._session() as session:
+                await self._open(session, self._first, self._schemes[0])
         except (ClientError, OSError) as error:
             status = error.status if isinstance(error, WSServerHandshakeError) else 0
             why = "RBAC does not grant pods/portforward" if status == 403 else f"it failed: {error}"
@@ -137,6 +147,13 @@ class _Forward:
                 f"{KEY}: from outside the cluster a ClusterIP is reached by a port-forward only, and {why}:"
                 " set its address, or run this inside the cluster"
             ) from error
+
+    def _session(self) -> ClientSession:
+        """For one WebSocket: a session that ends ends its connection and waits for that, where a WebSocket that is
+        closed leaves it to the background, and to a loop that may be gone by then."""
+        from aiohttp import ClientSession, ClientTimeout  # takes a fifth of a second: only who forwards pays
+
+        return ClientSession(headers=self._upgrade.headers, timeout=ClientTimeout(sock_connect=5))
 
     async def _open(self, session: ClientSession, end: End, scheme: str) -> ClientWebSocketResponse:
         to = self._upgrade
@@ -149,27 +166,25 @@ class _Forward:
             max_msg_size=0,
         )
 
-    async def _carry(
-        self, session: ClientSession, scheme: str, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
-    ) -> None:
-        """One connection. Where it breaks off, who asked sees it end."""
+    async def _carry(self, scheme: str, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        """One connection, until either side ends it. Where it breaks off, who asked sees it end."""
         from aiohttp import ClientError
 
         with closing(writer), suppress(ClientError, OSError):
-            far = await self._open(session, next(self._turns), scheme)
-            sending = asyncio.create_task(_send(reader, far))
-            try:
-                await _receive(far, writer)
-            finally:
-                sending.cancel()
-                await far.close()
+            async with self._session() as session:
+                far = await self._open(session, next(self._turns), scheme)
+                ways = [asyncio.create_task(_send(reader, far)), asyncio.create_task(_receive(far, writer))]
+                try:
+                    await asyncio.wait(ways, return_when=asyncio.FIRST_COMPLETED)
+                finally:
+                    for way in ways:
+                        way.cancel()
+                    await asyncio.gather(*ways, return_exceptions=True)
 
 
 async def _send(reader: asyncio.StreamReader, far: ClientWebSocketResponse) -> None:
-    with suppress(OSError):
-        while data := await reader.read(_CHUNK):
-            await far.send_bytes(b"\0" + data)
-    await far.close()
+    while data := await reader.read(_CHUNK):
+        await far.send_bytes(b"\0" + data)
 
 
 async def _receive(far: ClientWebSocketResponse, writer: asyncio.StreamWriter) -> None:
