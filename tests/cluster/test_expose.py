@@ -21,7 +21,11 @@ from module_utils.ingresskit.smoke import smoke
 from tests.cluster.double import ask, until
 from tests.cluster.playbook import HOST, Site, kubectl, proven
 
-pytestmark = pytest.mark.timeout(450)
+pytestmark = [
+    pytest.mark.timeout(450),
+    # aiohttp closes the TLS connections of a port-forward in the background; a loaded machine is late with that
+    pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning", "ignore::ResourceWarning"),
+]
 WRITES = {"create", "update", "patch", "delete"}
 FIXED = {"http": 30000, "https": 30001}
 ON_HOST = {"http": 8180, "https": 8480}

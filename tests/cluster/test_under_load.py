@@ -57,7 +57,8 @@ def test_no_request_fails(site, node, request):
     for name, span in done.items():
         print(f"  {name}: {seen.between(*span)} requests in {span[1] - span[0]:.0f} s")
     assert not seen.failures, f"{len(seen.failures)} of {seen.total}: {seen.failures[:8]}\n{stand.told()}"
-    assert all(seen.between(*span) > 0 for span in done.values()), seen
+    # counted by the second, and the machine may hold the load up for one
+    assert all(seen.between(begun - 2, ended + 2) > 0 for begun, ended in done.values()), seen
     assert seen.total >= 10 * RATE, seen
 
 

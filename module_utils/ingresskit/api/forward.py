@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 HERE = "127.0.0.1"
 _SLICE = BUILTIN["discovery.k8s.io/v1", "EndpointSlice"]
 _CHUNK = 64 * 1024
+_FAREWELL = 0.25  # seconds: TLS connections are closed in the background (docs.aiohttp.org, "Graceful Shutdown")
 _PROTOCOL = "v4.channel.k8s.io"
 
 
@@ -120,6 +121,7 @@ class _Forward:
             self.ready.set_result(ports)
             await self._over.wait()
         await self._call_off()
+        await asyncio.sleep(_FAREWELL)
 
     def _accept(self, scheme: str, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         task = asyncio.create_task(self._carry(scheme, reader, writer))
@@ -139,7 +141,7 @@ class _Forward:
 
         try:
             async with self._session() as session:
-                await self._open(session, self._first, self._schemes[0])
+                await (await self._open(session, self._first, self._schemes[0])).close()
         except (ClientError, OSError) as error:
             status = error.status if isinstance(error, WSServerHandshakeError) else 0
             why = "RBAC does not grant pods/portforward" if status == 403 else f"it failed: {error}"
@@ -149,8 +151,7 @@ class _Forward:
             ) from error
 
     def _session(self) -> ClientSession:
-        """For one WebSocket: a session that ends ends its connection and waits for that, where a WebSocket that is
-        closed leaves it to the background, and to a loop that may be gone by then."""
+        """For one WebSocket, which is ended with it."""
         from aiohttp import ClientSession, ClientTimeout  # takes a fifth of a second: only who forwards pays
 
         return ClientSession(headers=self._upgrade.headers, timeout=ClientTimeout(sock_connect=5))
@@ -180,6 +181,7 @@ class _Forward:
                     for way in ways:
                         way.cancel()
                     await asyncio.gather(*ways, return_exceptions=True)
+                    await far.close()
 
 
 async def _send(reader: asyncio.StreamReader, far: ClientWebSocketResponse) -> None:
