@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 from ..errors import ClusterError
@@ -130,14 +130,21 @@ def _host_ports(pod: Object) -> Iterable[tuple[str, int, int]]:
 
 
 def _serving_nodes(api: Api, service: Object) -> set[str]:
-    meta = service["metadata"]
-    slices = api.list_objects(_SLICE, meta["namespace"], f"kubernetes.io/service-name={meta['name']}").items
-    endpoints = [endpoint for piece in slices for endpoint in piece.get("endpoints") or ()]
-    return {
-        str(endpoint.get("nodeName"))
-        for endpoint in endpoints
-        if (endpoint.get("conditions") or {}).get("ready") is not False
-    }
+    slices = slices_of(api, service["metadata"]["namespace"], service["metadata"]["name"])
+    return {str(endpoint.get("nodeName")) for piece in slices for endpoint in ready_endpoints(piece)}
+
+
+def slices_of(api: Api, namespace: str, service: str) -> list[Object]:
+    """The EndpointSlices of a Service. Raises ClusterError."""
+    return api.list_objects(_SLICE, namespace, f"kubernetes.io/service-name={service}").items
+
+
+def ready_endpoints(piece: Object) -> Iterator[dict[str, Any]]:
+    """Those of a slice that are ready; a condition that is not set counts as true
+    (https://kubernetes.io/docs/concepts/services-networking/endpoint-slices/#conditions)."""
+    for endpoint in piece.get("endpoints") or ():
+        if (endpoint.get("conditions") or {}).get("ready") is not False:
+            yield endpoint
 
 
 def _address_of(api: Api, name: str) -> str:

@@ -20,8 +20,8 @@ from typing import TYPE_CHECKING
 
 from ..errors import ClusterError
 from ..oracle.types import Target
-from .exposure import KEY
-from .resources import BUILTIN, Object
+from .exposure import KEY, ready_endpoints, slices_of
+from .resources import Object
 
 if TYPE_CHECKING:
     from aiohttp import ClientSession, ClientWebSocketResponse
@@ -30,7 +30,6 @@ if TYPE_CHECKING:
     from .transport import Upgrade
 
 HERE = "127.0.0.1"
-_SLICE = BUILTIN["discovery.k8s.io/v1", "EndpointSlice"]
 _CHUNK = 64 * 1024
 _FAREWELL = 0.25  # seconds: TLS connections are closed in the background (docs.aiohttp.org, "Graceful Shutdown")
 _PROTOCOL = "v4.channel.k8s.io"
@@ -46,16 +45,15 @@ class End:
 
 def ends(api: Api, namespace: str, service: str) -> list[End]:
     """The ready Pods behind a Service. Raises ClusterError."""
-    slices = api.list_objects(_SLICE, namespace, f"kubernetes.io/service-name={service}").items
-    found = {end.pod: end for piece in slices for end in _ends(piece)}
+    found = {end.pod: end for piece in slices_of(api, namespace, service) for end in _ends(piece)}
     return [found[pod] for pod in sorted(found)]
 
 
 def _ends(piece: Object) -> Iterator[End]:
     ports = {port.get("name") or "": int(port["port"]) for port in piece.get("ports") or () if port.get("port")}
-    for endpoint in piece.get("endpoints") or ():
+    for endpoint in ready_endpoints(piece):
         made_of = endpoint.get("targetRef") or {}
-        if made_of.get("kind") == "Pod" and (endpoint.get("conditions") or {}).get("ready") is not False:
+        if made_of.get("kind") == "Pod":
             yield End(made_of["name"], ports)
 
 

@@ -132,6 +132,11 @@ class ConfigTable:
         return re.sub(r"\[\d+\]", "", key).lower() if self.folded else key
 
 
+def config_text(value: object) -> str:
+    """A value as the controllers get it: YAML's true and false in the lower case that they read."""
+    return str(value).lower() if isinstance(value, bool) else str(value)
+
+
 def keys(value: Value, words: str) -> dict[str, Value]:
     """Rows of a table: keys that have one kind of value."""
     return dict.fromkeys(words.split(), value)

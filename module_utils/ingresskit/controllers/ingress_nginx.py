@@ -21,6 +21,7 @@ from ..model.routes import Entry, Site
 from ..model.stack import Stack
 from . import ingress_nginx_config, ingress_nginx_headers
 from .base import IngressController, wants_redirect
+from .config_values import config_text
 from .ingress_nginx_dialect import OPTIONS, Reader, response_headers, treatment
 from .ingress_nginx_limits import site_refusals, value_refusals
 from .ingresses import Treatment
@@ -170,8 +171,8 @@ class IngressNginx(IngressController):
             own = settings.get("http-snippet")
             said["proxy-set-headers"] = f"{self.namespace(controller)}/{HEADERS}"
             said["http-snippet"] = ingress_nginx_headers.snippet(request_headers) + (f"{own}\n" if own else "")
-            return {key: _text(value) for key, value in {**settings, **said}.items()}
-        return {key: _text(value) for key, value in {**said, **settings}.items()}
+            return {key: config_text(value) for key, value in {**settings, **said}.items()}
+        return {key: config_text(value) for key, value in {**said, **settings}.items()}
 
     def _pod(self, stack: Stack, config: Mapping[str, str]) -> PodSpec:
         controller = stack.controller
@@ -205,7 +206,7 @@ class IngressNginx(IngressController):
         watched = self.watched(controller)
         if watched and self.namespace(controller) not in watched:
             return {"ingresskit.io/config": content_hash(dict(config))}
-        texts = {key: _text(value) for key, value in controller.settings.items() if key.endswith("-snippet")}
+        texts = {key: config_text(value) for key, value in controller.settings.items() if key.endswith("-snippet")}
         return {"ingresskit.io/main-config": content_hash(texts)} if texts else {}
 
     def args(self, stack: Stack) -> list[str]:
@@ -219,8 +220,8 @@ class IngressNginx(IngressController):
             f"--controller-class={self.controller_name(controller)}",
             f"--ingress-class={self.class_name(controller)}",
             f"--configmap=$(POD_NAMESPACE)/{CONFIG}",
-            f"--update-status={_text(balanced)}",  # it would need the right to read nodes otherwise
-            f"--enable-metrics={_text(controller.metrics.enabled)}",
+            f"--update-status={config_text(balanced)}",  # it would need the right to read nodes otherwise
+            f"--enable-metrics={config_text(controller.metrics.enabled)}",
             "--profiling=false",
             # the load balancers in front need a moment to see that the Pod left its endpoints
             f"--shutdown-grace-period={controller.termination.drain}",
@@ -341,7 +342,3 @@ def _in_force(stack: Stack) -> Iterator[Options]:
 def _redirected(stack: Stack) -> Iterator[Options]:
     for site in stack.sites.values():
         yield from (entry.options for entry in site.entries if wants_redirect(entry.options, tls=site.tls))
-
-
-def _text(value: object) -> str:
-    return str(value).lower() if isinstance(value, bool) else str(value)

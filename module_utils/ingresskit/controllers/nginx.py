@@ -17,6 +17,7 @@ from ..model.stack import Stack
 from ..model.tls import SelfSigned, TlsSource
 from . import nginx_config, nginx_resources, nginx_streams
 from .base import IngressController
+from .config_values import config_text
 from .ingresses import Treatment, once
 from .monitoring import monitoring
 from .nginx_refusals import nginx_refusals
@@ -113,7 +114,7 @@ class Nginx(IngressController):
         controller, labels = stack.controller, self.pod_labels(stack)
         pages = error_files(controller, facts)
         spec = self._pod(stack, pages)
-        config = {key: config_value(value) for key, value in controller.settings.items()}
+        config = {key: config_text(value) for key, value in controller.settings.items()}
         if pages:
             config["server-snippets"] = server_snippets(controller)
         if any(entry.options.backend_protocol == "GRPC" for site in stack.sites.values() for entry in site.entries):
@@ -192,11 +193,11 @@ class Nginx(IngressController):
             f"-ingress-class={self.class_name(controller)}",
             "-report-ingress-status",
             f"-external-service={self.published_service(controller)}",
-            f"-enable-custom-resources={_flag(controller.custom_resources)}",
+            f"-enable-custom-resources={config_text(controller.custom_resources)}",
             "-enable-snippets=false",
             "-enable-telemetry-reporting=false",
             "-enable-config-safety",
-            f"-enable-prometheus-metrics={_flag(controller.metrics.enabled)}",
+            f"-enable-prometheus-metrics={config_text(controller.metrics.enabled)}",
         ]
         if controller.watch_namespaces:
             flags.append(f"-watch-namespace={','.join(self.watched(controller))}")
@@ -255,16 +256,7 @@ class Nginx(IngressController):
             )
 
 
-def config_value(value: object) -> str:
-    """A ConfigMap entry as text: YAML's true and false in the lower case that the controller reads."""
-    return _flag(value) if isinstance(value, bool) else str(value)
-
-
-def _flag(value: bool) -> str:
-    return "true" if value else "false"
-
-
 def _texts(controller: Controller) -> dict[str, str]:
     """Entries that are configuration of nginx, or templates of it."""
     texts = ("-snippets", "-template")
-    return {key: config_value(value) for key, value in controller.settings.items() if key.endswith(texts)}
+    return {key: config_text(value) for key, value in controller.settings.items() if key.endswith(texts)}

@@ -20,6 +20,7 @@ from ..model.stack import Stack
 from . import traefik_config, traefik_crd, traefik_refusals, traefik_streams
 from .arguments import merged
 from .base import IngressController
+from .config_values import config_text
 from .ingresses import Treatment, rest_of
 from .monitoring import monitoring
 from .ports import Port, entry_ports
@@ -163,7 +164,7 @@ class Traefik(IngressController):
                 "--metrics.prometheus=true",
                 "--metrics.prometheus.entrypoint=metrics",
             ]
-        return merged(flags, [f"--{key}={_scalar(value)}" for key, value in controller.settings.items()])
+        return merged(flags, [f"--{key}={config_text(value)}" for key, value in controller.settings.items()])
 
     def _on_entry_points(self, stack: Stack) -> list[str]:
         """The middlewares of every route."""
@@ -206,7 +207,3 @@ class Traefik(IngressController):
         yield from unnumbered(stack, self.title)
         yield from error_refusals(stack.controller)
         yield from traefik_refusals.refusals(stack)
-
-
-def _scalar(value: object) -> str:
-    return str(value).lower() if isinstance(value, bool) else str(value)

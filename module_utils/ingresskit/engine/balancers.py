@@ -78,7 +78,8 @@ def _is_touched(service: Object) -> bool:
     """Whether a provider left its mark: a finalizer (a cloud's controller begins with it), a condition, an address."""
     status = service.get("status") or {}
     given = (status.get("loadBalancer") or {}).get("ingress")
-    written = _last_write(service, ours=False) and _last_write(service, ours=False) >= _last_write(service, ours=True)
+    theirs = _last_write(service, ours=False)
+    written = theirs and theirs >= _last_write(service, ours=True)
     return bool(service["metadata"].get("finalizers") or status.get("conditions") or given or written)
 
 

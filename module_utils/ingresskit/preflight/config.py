@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from ..controllers import IngressController
 from ..controllers.arguments import flag_name
+from ..controllers.config_values import config_text
 from ..model.controller import Controller
 from ..model.problems import nearest
 from ..model.stack import Stack
@@ -24,7 +25,7 @@ def check_config(stack: Stack, dialect: IngressController) -> Iterator[Finding]:
             what = "mapping" if isinstance(value, dict) else "list"
             yield error(at, f"must be a text, a number, true or false, not a {what}")
             continue
-        yield from entry(at, key, text_of(value), controller, dialect)
+        yield from entry(at, key, config_text(value), controller, dialect)
 
 
 def entry(at: str, key: str, text: str, controller: Controller, dialect: IngressController) -> Iterator[Finding]:
@@ -51,8 +52,3 @@ def _unknown(at: str, key: str, controller: Controller, dialect: IngressControll
     if dialect.config_table.strict and tested:
         return error(at, f"{dialect.title} {version} has no such key and would not start{hint}")
     return warning(at, f"is not known of {dialect.title} {dialect.default_image.tag.removeprefix('v')}{hint}")
-
-
-def text_of(value: str | float) -> str:
-    """A value as the controller gets it."""
-    return str(value).lower() if isinstance(value, bool) else str(value)
