@@ -17,6 +17,7 @@ from testbed.errors import TestbedError
 
 SOURCES = Path(__file__).parent / "go"
 KUBERNETES_VERSION = "v1.34.4"
+ARGOCD_VERSION = "v2.14.21"  # the newest that builds as a Go module
 OLDEST_GO = (1, 24)  # the first to know `tool` in go.mod
 _VERSION_PACKAGE = "k8s.io/component-base/version"
 _MAJOR, _MINOR = KUBERNETES_VERSION.removeprefix("v").split(".")[:2]
@@ -65,6 +66,15 @@ COREDNS = GoModule("coredns", "CoreDNS")
 PAUSE = GoModule("pause", "pause", packages=(".",))
 KIND = GoModule("kind", "kind")
 METALLB = GoModule("metallb", "MetalLB")
+ARGOCD = GoModule(
+    "argocd",
+    "Argo CD",
+    variables={"github.com/argoproj/argo-cd/v2/common.version": ARGOCD_VERSION.removeprefix("v")},
+    renamed={"cmd": "argocd"},
+)
+FLUX = GoModule("flux", "Flux's kustomize-controller")
+KUSTOMIZE = GoModule("kustomize", "kustomize")
+SOPS = GoModule("sops", "SOPS")
 HELM = GoModule("helm", "helm", variables={"helm.sh/helm/v4/internal/version.version": "v4.3.1"})  # for benchmarks
 
 
