@@ -63,7 +63,8 @@ def load(cache: Cache, options: argparse.Namespace) -> None:
         engine.ensure(cache)
         if not cluster.nodes(spec.name):
             raise TestbedError(f"There is no cluster {spec.name}. Run: python -m testbed up")
-        _load(cache, spec, _ensure_images(cache, (*images.BACKENDS, options.controller)))
+        gitops = images.GITOPS if options.gitops else ()
+        _load(cache, spec, _ensure_images(cache, (*images.BACKENDS, options.controller, *gitops)))
         if options.metallb:
             metallb.ensure(cache, spec)
         docker.prune()
@@ -185,6 +186,10 @@ def _parser() -> argparse.ArgumentParser:
         if run in (up, load):
             verb.add_argument("--controller", choices=images.CONTROLLERS, default="nginx", help="default: %(default)s")
             verb.add_argument("--metallb", action="store_true", help="with a load balancer, for Services of that type")
+        if run is load:
+            verb.add_argument(
+                "--gitops", action="store_true", help="with what Argo CD and Flux run from, and a Git server"
+            )
         if run is up:
             verb.add_argument(
                 "--http-port", type=int, default=Spec.http_port, help="of this host (default: %(default)s)"

@@ -18,6 +18,7 @@ from testbed.errors import TestbedError
 SOURCES = Path(__file__).parent / "go"
 KUBERNETES_VERSION = "v1.34.4"
 ARGOCD_VERSION = "v2.14.21"  # the newest that builds as a Go module
+FLUX_VERSION = "v1.7.3"
 OLDEST_GO = (1, 24)  # the first to know `tool` in go.mod
 _VERSION_PACKAGE = "k8s.io/component-base/version"
 _MAJOR, _MINOR = KUBERNETES_VERSION.removeprefix("v").split(".")[:2]

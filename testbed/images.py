@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from enum import Enum
 from pathlib import Path
@@ -18,8 +18,15 @@ from testbed.record import Record
 
 RECIPES = Path(__file__).parent / "images"
 METALLB_VERSION = "v0.15.2"  # as in go/metallb/go.mod: its go line is one that OLDEST_GO builds
-BASE_REPOSITORY = "ingresskit-testbed/base"
+ARGOCD = f"quay.io/argoproj/argocd:{golang.ARGOCD_VERSION}"
+REDIS = "docker.io/library/redis:7.0.15-alpine"
+FLUX = f"ghcr.io/fluxcd/kustomize-controller:{golang.FLUX_VERSION}"
+GIT_SERVER = "docker.io/ingresskit/git-server:0.1.0"
+BASE_REPOSITORY = "ingresskit-testbed"
 BASE_REGISTRY_IMAGE = "docker.io/library/debian:bookworm-slim"
+
+
+_BUILT = "upstream's program, built from its Go module,"
 
 
 class Way(Enum):
@@ -43,8 +50,8 @@ class Recipe:
     stands_in: str | None = None
     double: str | None = None
     extra: Callable[[Cache], dict[str, Path]] | None = None  # further files of the build context
-    module: golang.GoModule | None = None  # whose programs belong to the build context, too
-    on_base: bool = True
+    modules: tuple[golang.GoModule, ...] = ()  # whose programs belong to the build context, too
+    base: rootfs.RootFS | None = rootfs.BASE  # None: nothing is below
 
     @property
     def published(self) -> bool:
@@ -59,8 +66,8 @@ class Recipe:
     @property
     def key(self) -> str:
         """Changes with its files and with what it is built on."""
-        below = [_base_key()] if self.on_base else []
-        return key(self.folder, *below, *([self.module.key] if self.module else []))
+        below = [_base_key(self.base)] if self.base else []
+        return key(self.folder, *below, *(module.key for module in self.modules))
 
     @property
     def labels(self) -> dict[str, str]:
@@ -92,19 +99,23 @@ def _from_pypi(cache: Cache, name: str) -> Path:
 
 def _metallb(program: str) -> Recipe:
     reference = f"quay.io/metallb/{program}:{METALLB_VERSION}"
-    module = "upstream's program, built from its Go module,"
-    return Recipe(f"metallb-{program}", reference, module, module=golang.METALLB, on_base=False)
+    return Recipe(f"metallb-{program}", reference, _BUILT, modules=(golang.METALLB,), base=None)
 
 
 RECIPE_OF = {
     "nginx": Recipe("nginx-double", str(NGINX), "the nginx TEST DOUBLE", double="nginx"),
-    "traefik": Recipe("traefik", str(TRAEFIK), "upstream's program from PyPI", extra=_traefik_program, on_base=False),
+    "traefik": Recipe("traefik", str(TRAEFIK), "upstream's program from PyPI", extra=_traefik_program, base=None),
     "echo": Recipe("echo", str(ECHO), extra=_grpc_library),
     "page": Recipe("page", str(PAGE), "Debian's nginx"),
     "metallb-controller": _metallb("controller"),
     "metallb-speaker": _metallb("speaker"),
+    "argocd": Recipe("argocd", ARGOCD, _BUILT, modules=(golang.ARGOCD, golang.KUSTOMIZE), base=rootfs.GIT),
+    "redis": Recipe("redis", REDIS, "Debian's redis-server", base=rootfs.REDIS),
+    "flux": Recipe("flux", FLUX, _BUILT, modules=(golang.FLUX,), base=None),
+    "git-server": Recipe("git-server", GIT_SERVER, base=rootfs.GIT),
 }
 CONTROLLERS = ("nginx", "traefik")
+GITOPS = ("argocd", "redis", "flux", "git-server")
 BACKENDS = ("echo", "page")  # what the rendered workloads run, whatever the controller
 
 
@@ -146,39 +157,42 @@ def origin(recipe: Recipe, way: Way) -> str:
 
 
 def _make(cache: Cache, recipe: Recipe) -> None:
-    base = {"BASE": _ensure_base(cache)} if recipe.on_base else {}
+    base = {"BASE": _ensure_base(cache, recipe.base)} if recipe.base else {}
     extra = recipe.extra(cache) if recipe.extra else {}
-    extra |= _built(cache, recipe.module) if recipe.module else {}
+    extra |= _built(cache, recipe.modules)
     with step(f"building the {recipe.name} image"):
         log = cache.log(f"image-{recipe.name}")
         docker.build(recipe.reference, files_below(recipe.folder) | extra, log, recipe.labels, base)
 
 
-def _built(cache: Cache, module: golang.GoModule) -> dict[str, Path]:
-    programs = files_below(golang.build(cache, module))
-    golang.drop_build_cache(cache)
+def _built(cache: Cache, modules: Sequence[golang.GoModule]) -> dict[str, Path]:
+    programs: dict[str, Path] = {}
+    for module in modules:
+        programs |= files_below(golang.build(cache, module))
+    if modules:
+        golang.drop_build_cache(cache)
     return programs
 
 
-def _base_key() -> str:
-    return key(rootfs.BASE.key, RECIPES / "base")
+def _base_key(base: rootfs.RootFS) -> str:
+    return key(base.key, RECIPES / "base")
 
 
-def _ensure_base(cache: Cache) -> str:
-    """The image our own ones are built on: Debian with Python and nginx, pulled and extended or bootstrapped here."""
-    reference = f"{BASE_REPOSITORY}:{rootfs.SUITE}-{_base_key()}"
+def _ensure_base(cache: Cache, base: rootfs.RootFS) -> str:
+    """The image our own ones are built on: Debian with what they need, pulled and extended or bootstrapped here."""
+    reference = f"{BASE_REPOSITORY}/{base.name}:{rootfs.SUITE}-{_base_key(base)}"
     if docker.image(reference) is not None:
         return reference
-    labels = docker.labels("base", _base_key())
+    labels = docker.labels(base.name, _base_key(base))
     if registry.reachable("docker.io") and _pull(cache, BASE_REGISTRY_IMAGE):
-        arguments = {"FROM": BASE_REGISTRY_IMAGE, "PACKAGES": " ".join(rootfs.BASE.packages)}
-        with step("building the base image"):
-            docker.build(reference, files_below(RECIPES / "base"), cache.log("image-base"), labels, arguments)
+        arguments = {"FROM": BASE_REGISTRY_IMAGE, "PACKAGES": " ".join(base.packages)}
+        with step(f"building the {base.name} image"):
+            docker.build(reference, files_below(RECIPES / "base"), cache.log(f"image-{base.name}"), labels, arguments)
         docker.drop_older(reference)
         return reference
-    archive = rootfs.build(cache, rootfs.BASE)
-    with step("importing the base root file system into Docker"):
-        docker.import_rootfs(reference, archive, cache.log("import-base"), labels)
+    archive = rootfs.build(cache, base)
+    with step(f"importing the {base.name} root file system into Docker"):
+        docker.import_rootfs(reference, archive, cache.log(f"import-{base.name}"), labels)
     docker.drop_older(reference)
     return reference
 

@@ -63,6 +63,10 @@ BASE = RootFS(
     ),
 )
 
+# below the toolkit's image, Argo CD's and the tests' Git server
+GIT = RootFS("git", ("python3", "git", "ca-certificates", "netbase"))
+REDIS = RootFS("redis", ("redis-server",))
+
 
 def build(cache: Cache, rootfs: RootFS) -> Path:
     """The file system as a tar file, made where the cache lacks it. Raises TestbedError without mmdebstrap."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from testbed import cluster, engine, images, node
+from testbed import cluster, engine, golang, images, node
 from testbed.cluster import Spec
 from testbed.docker import DOUBLE_LABEL, LABEL, RECIPE_LABEL, Image
 from testbed.engine import Host, Way
@@ -133,3 +133,15 @@ def test_cluster_config() -> None:
     untainted = [any("taints: []" in patch for patch in each["kubeadmConfigPatches"]) for each in (config, alone)]
     assert untainted == [True, False], "every node takes Pods"
     assert "image" not in alone["nodes"][0]
+
+
+@pytest.mark.parametrize(
+    ("module", "path", "version"),
+    [
+        (golang.ARGOCD, "github.com/argoproj/argo-cd/v2", golang.ARGOCD_VERSION),
+        (golang.FLUX, "github.com/fluxcd/kustomize-controller", golang.FLUX_VERSION),
+    ],
+)
+def test_the_version_of_an_image_is_that_of_its_module(module, path, version):
+    assert f"\t{path} {version} " in (module.folder / "go.mod").read_text()
+    assert any(recipe.reference.endswith(f":{version}") for recipe in images.RECIPE_OF.values())

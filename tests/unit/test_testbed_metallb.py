@@ -64,6 +64,6 @@ def test_a_new_image_rolls_the_pods():
 def test_images_are_made_of_the_pinned_module():
     for name in metallb.IMAGES:
         recipe = images.RECIPE_OF[name]
-        assert recipe.module is not None
-        assert f"go.universe.tf/metallb {images.METALLB_VERSION} " in (recipe.module.folder / "go.mod").read_text()
+        (module,) = recipe.modules
+        assert f"go.universe.tf/metallb {images.METALLB_VERSION} " in (module.folder / "go.mod").read_text()
         assert recipe.reference.endswith(f":{images.METALLB_VERSION}")
