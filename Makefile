@@ -84,6 +84,11 @@ benchmark: cluster ## Side by side with kubectl, helm and kubernetes.core; N=300
 generate: $(READY) ## Argument specs, JSON Schema and reference, from the model
 	@python -m tools.generate
 
+.PHONY: docs
+docs: $(READY) ## The documentation site, below artifacts/site
+	@NO_MKDOCS_2_WARNING=1 mkdocs build --quiet
+	@echo "artifacts/site/index.html"
+
 .PHONY: format
 format: $(READY) ## Format and sort
 	@ruff check --fix-only --quiet . && ruff format --quiet .

@@ -1,5 +1,5 @@
-"""Writes what the model implies: the role's argument_specs and defaults, the JSON Schema, the reference; and the matrix
-of options.
+"""Writes what the model implies: the role's argument_specs and defaults, the JSON Schema, the reference; the matrix of
+options; and the modules' own documentation as a page.
 
 ``python -m tools.generate`` writes them, ``--check`` fails where a file is out of date. The model is the one source.
 """
@@ -16,9 +16,10 @@ import yaml
 
 from module_utils.ingresskit.model.layers import LAYERED
 from module_utils.ingresskit.model.stack import Stack
-from tools import matrix
+from tools import matrix, modules
 
 ROOT = Path(__file__).resolve().parent.parent
+SOURCES = ROOT
 SEEN = matrix.load(ROOT)
 NOTE = "Generated from module_utils/ingresskit/model by `make generate`: change it there."
 ENTRY_POINTS = {
@@ -226,6 +227,7 @@ def outputs() -> dict[str, str]:
         "docs/schema/inventory.json": json.dumps(schema, indent=2) + "\n",
         "docs/reference/inventory.md": reference(schema),
         str(matrix.PAGE): matrix.page(SEEN),
+        modules.PAGE: modules.page(SOURCES),
         "roles/ingress/meta/argument_specs.yml": argument_specs(schema),
         "roles/ingress/defaults/main.yml": defaults(schema),
     }

@@ -164,7 +164,7 @@ def administrator():
 
 
 def test_the_role_of_the_guide_is_enough_for_a_whole_stack(stack, tmp_path, administrator):
-    section = (ROOT / "docs/guide.md").read_text().partition("\n## Rights\n")[2]
+    section = (ROOT / "docs/guide/rights.md").read_text()
     role = yaml.safe_load(section.partition("```yaml\n")[2].partition("```")[0])
     group, meta = "rbac.authorization.k8s.io", {"name": "faults-few-guide"}
     administrator(role | {"metadata": meta})

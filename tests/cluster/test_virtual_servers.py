@@ -31,7 +31,7 @@ class VirtualServers(Variant):
 
 
 VARIANT = VirtualServers("vs", "ik-vs-f5crd", "nginx", (30037, 30038), "F5's VirtualServers", custom_resources=True)
-# what a VirtualServer cannot say (docs/guide.md), and what leaves nothing to redirect; that they are refused with their
+# what a VirtualServer cannot say (docs/guide/controllers.md), and what leaves nothing to redirect; that they are refused with their
 # paths is tested with the refusals
 REFUSED = {"affinity", "ssl_passthrough"}
 

@@ -14,7 +14,7 @@ import yaml
 
 from module_utils.ingresskit.model.layers import LAYERED
 from module_utils.ingresskit.model.stack import Stack
-from tools import generate, matrix
+from tools import generate, matrix, modules
 
 from .test_model import FULL
 
@@ -169,9 +169,12 @@ def test_tables_are_not_broken_by_their_text():
         assert len(re.split(r"(?<!\\)\|", row)) == 6, row
 
 
+NOTES = {str(matrix.PAGE): matrix.NOTE, modules.PAGE: modules.NOTE}
+
+
 def test_each_file_says_where_it_comes_from():
     for name, text in OUTPUTS.items():
-        assert (matrix.NOTE if name == str(matrix.PAGE) else generate.NOTE) in text, name
+        assert NOTES.get(name, generate.NOTE) in text, name
 
 
 SEEN = {
