@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import IO, Any
 
@@ -176,6 +176,24 @@ def kubectl(spec: Spec, *arguments: str) -> list[str]:
     """The kubectl on the control-plane node: no other is needed, nor a kubeconfig."""
     admin = "--kubeconfig=/etc/kubernetes/admin.conf"
     return ["docker", "exec", "--interactive", spec.control_plane, "kubectl", admin, *arguments]
+
+
+def apply(cache: Cache, spec: Spec, objects: Sequence[Mapping[str, Any]], log: str) -> None:
+    """Apply manifests server-side, whoever changed them since. Raises CommandError."""
+    content = json.dumps({"apiVersion": "v1", "kind": "List", "items": objects}).encode()
+    options = ("--server-side", "--force-conflicts", "--field-manager=ingresskit-testbed", "--filename=-")
+    run(kubectl(spec, "apply", *options), cache.log(log), feed=lambda pipe: _send(pipe, content))
+
+
+def wait_for_rollout(spec: Spec, namespace: str, workload: str) -> None:
+    """Return when a workload (``deployment/NAME``) runs as told. Raises TestbedError that says where to look."""
+    where = f"--namespace={namespace}"
+    roll = kubectl(spec, "rollout", "status", where, f"--timeout={READY_TIMEOUT}s", workload)
+    try:
+        output(roll, timeout=READY_TIMEOUT + 10)
+    except CommandError as error:
+        look = f"kubectl --context={spec.context} logs {where} {workload}"
+        raise TestbedError(f"{error}\nWhat it says: {look}") from None
 
 
 def _check_same(spec: Spec, present: dict[str, str]) -> None:

@@ -10,21 +10,20 @@ from collections.abc import Sequence
 from ipaddress import IPv4Address, IPv4Interface
 from pathlib import Path
 from string import Template
-from typing import IO, Any
+from typing import Any
 
 import yaml
 
-from testbed import docker, images, node
+from testbed import cluster, docker, images, node
 from testbed.cache import Cache
 from testbed.cluster import Spec, kubectl, nodes
-from testbed.commands import output, run
+from testbed.commands import output
 from testbed.console import say, step
-from testbed.errors import CommandError, TestbedError
+from testbed.errors import TestbedError
 
 IMAGES = ("metallb-controller", "metallb-speaker")
 NAMESPACE = "metallb-system"
 SIZE = 16  # addresses of a cluster
-READY_TIMEOUT = 120
 GROUP = "metallb.io"
 MANIFESTS = Path(__file__).parent / "metallb" / "metallb.yaml"
 _ANY = {"type": "object", "x-kubernetes-preserve-unknown-fields": True}
@@ -64,22 +63,13 @@ def ensure(cache: Cache, spec: Spec) -> None:
         node.load(cache, name, wanted)
     addresses = _look(spec)
     with step("MetalLB"):
-        _apply(cache, spec, definitions())
+        cluster.apply(cache, spec, definitions(), "metallb")
         named = [f"crd/{plural}.{GROUP}" for plural, _, _ in _KINDS.values()]
         output(kubectl(spec, "wait", "--for=condition=Established", "--timeout=30s", *named))
-        _apply(cache, spec, [*programs(list(wanted.items())), *pool(addresses)])
+        cluster.apply(cache, spec, [*programs(list(wanted.items())), *pool(addresses)], "metallb")
         for program in ("deployment/controller", "daemonset/speaker"):
-            _wait(spec, program)
+            cluster.wait_for_rollout(spec, NAMESPACE, program)
     say(f"MetalLB: a Service of type LoadBalancer gets one of {addresses}")
-
-
-def _wait(spec: Spec, program: str) -> None:
-    where = f"--namespace={NAMESPACE}"
-    roll = kubectl(spec, "rollout", "status", where, f"--timeout={READY_TIMEOUT}s", program)
-    try:
-        output(roll, timeout=READY_TIMEOUT + 10)
-    except CommandError as error:
-        raise TestbedError(f"{error}\nWhat it says: kubectl --context={spec.context} logs {where} {program}") from None
 
 
 def addresses_of(own: IPv4Interface, others: Sequence[IPv4Address]) -> str:
@@ -143,13 +133,3 @@ def pool(addresses: str) -> list[dict[str, Any]]:
         {"apiVersion": version, "kind": "IPAddressPool", "metadata": meta, "spec": {"addresses": [addresses]}},
         {"apiVersion": version, "kind": "L2Advertisement", "metadata": meta, "spec": {"ipAddressPools": ["docker"]}},
     ]
-
-
-def _apply(cache: Cache, spec: Spec, objects: Sequence[dict[str, Any]]) -> None:
-    content = json.dumps({"apiVersion": "v1", "kind": "List", "items": objects}).encode()
-
-    def send(pipe: IO[bytes]) -> None:
-        pipe.write(content)
-
-    options = ("--server-side", "--force-conflicts", "--field-manager=ingresskit-testbed", "--filename=-")
-    run(kubectl(spec, "apply", *options), cache.log("metallb"), feed=send)
