@@ -12,7 +12,7 @@ import time
 from collections.abc import Mapping, Sequence
 from types import FrameType
 
-from testbed import cluster, commands, daemon, docker, engine, images, kubeconfig, metallb, node, nodeimage
+from testbed import cluster, commands, daemon, docker, engine, gitops, images, kubeconfig, metallb, node, nodeimage
 from testbed.cache import Cache
 from testbed.cluster import Spec
 from testbed.console import duration, say
@@ -63,10 +63,11 @@ def load(cache: Cache, options: argparse.Namespace) -> None:
         engine.ensure(cache)
         if not cluster.nodes(spec.name):
             raise TestbedError(f"There is no cluster {spec.name}. Run: python -m testbed up")
-        gitops = images.GITOPS if options.gitops else ()
-        _load(cache, spec, _ensure_images(cache, (*images.BACKENDS, options.controller, *gitops)))
+        _load(cache, spec, _ensure_images(cache, (*images.BACKENDS, options.controller)))
         if options.metallb:
             metallb.ensure(cache, spec)
+        if options.gitops:
+            gitops.ensure(cache, spec)
         docker.prune()
 
 

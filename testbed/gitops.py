@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from string import Template
@@ -40,15 +40,15 @@ GIT_SERVER = Part("git-server", "the Git server", ("git-server",), ("deployment/
 PARTS = (GIT_SERVER,)
 
 
-def ensure(cache: Cache, spec: Spec, parts: Sequence[Part] = PARTS) -> None:
+def ensure(cache: Cache, spec: Spec) -> None:
     """Have them run in a cluster whose nodes are up, their images made or pulled as the others are.
 
     Where they run already nothing changes. Raises TestbedError or CommandError.
     """
-    held = {name: images.ensure(cache, name) for name in sorted({name for part in parts for name in part.images})}
+    held = {name: images.ensure(cache, name) for name in images.GITOPS}
     for name in nodes(spec.name):
         node.load(cache, name, {images.RECIPE_OF[recipe].reference: image for recipe, image in held.items()})
-    for part in parts:
+    for part in PARTS:
         with step(part.title):
             cluster.apply(cache, spec, part.objects({name: held[name] for name in part.images}), part.name)
             for workload in part.workloads:
