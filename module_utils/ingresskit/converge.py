@@ -201,6 +201,7 @@ def _recorded(api: KubeApi, owner: Owner) -> set[Ref]:
 
 def _withdraw(api: KubeApi, owner: Owner, stack: Stack, settings: Settings) -> Outcome:
     from .engine.apply import preview, raise_errors
+    from .engine.keepers import refuse_kept
     from .engine.plan import plan_removal
     from .engine.prune import forget, prune, spare
     from .engine.snapshot import observe
@@ -209,7 +210,9 @@ def _withdraw(api: KubeApi, owner: Owner, stack: Stack, settings: Settings) -> O
     record = store.load(api, owner)
 
     def planned() -> ChangeSet:
-        return spare(api, plan_removal(observe(api, owner, record, for_removal=True), record))
+        doomed = plan_removal(observe(api, owner, record, for_removal=True), record)
+        refuse_kept(doomed, stack.name)
+        return spare(api, doomed)
 
     changes = planned()
     if settings.check:
@@ -306,6 +309,7 @@ class _Run:
         )
 
     def _plan(self, record: Release | None) -> tuple[Draft, Facts]:
+        from .engine.keepers import refuse_kept
         from .engine.plan import plan
         from .engine.prune import spare
         from .engine.verify import verify
@@ -313,6 +317,7 @@ class _Run:
 
         objects, facts, seen = self._render(record)
         changes = plan(objects, seen, record, force_conflicts=self.apply.force_conflicts, adopt=self.apply.adopt)
+        refuse_kept(changes, self.stack.name)
         changes.raise_conflicts(self._key_of)
         if self.apply.verify == "dryrun":
             force, recreate = self.apply.force_conflicts, self.apply.recreate

@@ -17,6 +17,7 @@ from .engine.ahead import delete_ahead, forgive_node_ports
 from .engine.apply import apply, preview, raise_errors
 from .engine.changes import WRITES, Change, ChangeSet
 from .engine.diagnose import leaving
+from .engine.keepers import refuse_kept
 from .engine.ownership import Owner
 from .engine.plan import keep_adopted, plan
 from .engine.prune import prune, spare
@@ -120,6 +121,7 @@ class Transaction:
         objects = with_former_dynamic(self.api, objects, seen)
         seen = complete(self.api, seen, objects, record)
         changes = plan(objects, seen, record, force_conflicts=self.options.force_conflicts)
+        refuse_kept(changes, self.owner.stack)
         changes.raise_conflicts()
         changes = keep_adopted(changes)
         extras = dict(past.note.extras or {})

@@ -12,6 +12,7 @@ PURE_FILES = (
     "engine/balancers.py",
     "engine/fields.py",
     "engine/handover.py",
+    "engine/keepers.py",
     "engine/plan.py",
     "engine/changes.py",
     "engine/status.py",

@@ -13,12 +13,17 @@ from typing import Any
 
 from ..api.resources import MANAGER, Object
 from .fields import Entry, Fields, below, element, entries, is_ours, locate, paths
+from .keepers import ARGOCD_MANAGERS, FLUX_MANAGERS
 from .ownership import ADOPTED, PART_OF
 
 # Field managers that bring whole objects: kubectl apply (on either side), create and replace; objects older than
-# managedFields; helm.
-LEGACY = frozenset(
-    {"kubectl", "kubectl-client-side-apply", "kubectl-create", "kubectl-replace", "before-first-apply", "helm"}
+# managedFields; helm; and Argo CD and Flux, once they have let go of an object (``keepers``: until then it is refused).
+LEGACY = (
+    frozenset(
+        {"kubectl", "kubectl-client-side-apply", "kubectl-create", "kubectl-replace", "before-first-apply", "helm"}
+    )
+    | ARGOCD_MANAGERS
+    | FLUX_MANAGERS
 )
 # Their notes. The first holds the whole manifest, a Secret's values included.
 _NOTES = (

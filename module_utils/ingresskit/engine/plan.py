@@ -14,6 +14,7 @@ from .adopt import LEGACY, holders, legacies
 from .changes import Change, ChangeSet
 from .fields import Fields, Loss, losses, ours, present
 from .handover import HANDOVER
+from .keepers import keeper
 from .normalise import INPUTS, digest, fingerprint, generated
 from .ownership import ADOPTED, KEEP, MANAGED_BY, PART, PART_OF, STACK
 from .stages import stage
@@ -191,10 +192,10 @@ def _removal(ref: Ref, seen: Snapshot) -> Change:
 
 
 def _bound(live: Object) -> bool:
-    """Whether an object belongs to somebody who looks after it: another stack or part, another ApplySet, or an object
-    whose controller would make it anew. Then it cannot be adopted."""
+    """Whether an object belongs to somebody who looks after it: another stack or part, another ApplySet, Argo CD or
+    Flux, or an object whose controller would make it anew. Then it cannot be adopted."""
     labels = _labels(live)
-    return STACK in labels or PART_OF in labels or _maker(live) is not None
+    return STACK in labels or PART_OF in labels or keeper(live) is not None or _maker(live) is not None
 
 
 def _maker(live: Object) -> Object | None:
@@ -203,12 +204,14 @@ def _maker(live: Object) -> Object | None:
 
 
 def _whose(live: Object) -> str:
-    labels, maker = _labels(live), _maker(live)
+    labels, kept, maker = _labels(live), keeper(live), _maker(live)
     if STACK in labels:
         part = f" (its part {labels[PART]})" if PART in labels else ""
         return f"exists and belongs to the stack {labels[STACK]}{part}"
     if PART_OF in labels:
         return f"exists and belongs to another ApplySet ({labels[PART_OF]})"
+    if kept:
+        return f"exists and belongs to {kept}"
     if maker:
         return f"exists and is made by {maker['kind']} {maker['name']}"
     manager = labels.get(MANAGED_BY)

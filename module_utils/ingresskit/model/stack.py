@@ -43,7 +43,8 @@ class Apply(Model):
         bool,
         Field(
             description="Take over objects of the same name that belong to no stack (never Namespaces), and what "
-            "kubectl apply or helm hold of objects. What was taken over goes when the stack is removed."
+            "kubectl apply, helm, or an Argo CD or Flux that has let go of them hold of objects. What was taken over "
+            "goes when the stack is removed."
         ),
     ] = False
     history: Annotated[int, Field(ge=1, le=100, description="Number of releases that are kept to return to.")] = 10
