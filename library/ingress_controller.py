@@ -10,8 +10,9 @@ version_added: 0.1.0
 description:
   - Brings the controller's workload, its accounts and rights, its configuration, IngressClass, NetworkPolicy, default
     certificate and the page for what no rule matches, and waits until it is ready.
-  - The Services that let the traffic in are M(ingress_service)'s.
-  - It is for people who compose their own plays. M(ingress_stack) brings a whole stack in one transaction.
+  - The Services that let the traffic in are M(ingresskit.ingresskit.ingress_service)'s.
+  - It is for people who compose their own plays. M(ingresskit.ingresskit.ingress_stack) brings a whole stack in one
+    transaction.
 options:
   stack:
     description:
@@ -29,9 +30,11 @@ options:
     description:
       - The controller, as C(ingress_controller) of the inventory; all keys are in C(docs/reference/inventory.md).
       - Its C(expose) makes no Service here. The controller learns from it how it is reached, so give the one that
-        M(ingress_service) gets, at least where it has a C(name), C(type=LoadBalancer) or C(type=HostPort).
-      - It knows no routes, so what their options say in a controller's own configuration is not there. M(ingress_route)
-        refuses such options; M(ingress_stack) brings routes and controller in one.
+        M(ingresskit.ingresskit.ingress_service) gets, at least where it has a C(name), C(type=LoadBalancer) or
+        C(type=HostPort).
+      - It knows no routes, so what their options say in a controller's own configuration is not there.
+        M(ingresskit.ingresskit.ingress_route) refuses such options; M(ingresskit.ingresskit.ingress_stack) brings routes
+        and controller in one.
       - A backend of type C(ExternalName) behind C(kind=traefik) needs the key
         C(providers.kubernetesingress.allowexternalnameservices) in C(config), with the value C(true).
       - An app for every host (V(*)) or without hosts needs C(extra_args=[-allow-empty-ingress-host]) with
@@ -66,10 +69,10 @@ requirements:
 author:
   - The ingresskit authors (@ingresskit)
 seealso:
-  - module: ingress_service
-  - module: ingress_tls
-  - module: ingress_route
-  - module: ingress_stack
+  - module: ingresskit.ingresskit.ingress_service
+  - module: ingresskit.ingresskit.ingress_tls
+  - module: ingresskit.ingresskit.ingress_route
+  - module: ingresskit.ingresskit.ingress_stack
 """
 
 EXAMPLES = r"""

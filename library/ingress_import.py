@@ -101,8 +101,8 @@ requirements:
 author:
   - The ingresskit authors (@ingresskit)
 seealso:
-  - module: ingress_stack
-  - module: ingress_preflight
+  - module: ingresskit.ingresskit.ingress_stack
+  - module: ingresskit.ingresskit.ingress_preflight
 """
 
 EXAMPLES = r"""

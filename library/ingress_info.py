@@ -26,13 +26,14 @@ attributes:
     description: Changes nothing, so it runs as usual.
   diff_mode:
     support: none
+    description: It changes nothing that could be shown.
 requirements:
   - pydantic >= 2.11
   - kubernetes >= 32
 author:
   - The ingresskit authors (@ingresskit)
 seealso:
-  - module: ingress_stack
+  - module: ingresskit.ingresskit.ingress_stack
 """
 
 EXAMPLES = r"""

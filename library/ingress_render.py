@@ -8,7 +8,7 @@ module: ingress_render
 short_description: Render a stack to YAML files, without a cluster
 version_added: 0.1.0
 description:
-  - Writes the objects that M(ingress_stack) would apply, byte-identical from run to run.
+  - Writes the objects that M(ingresskit.ingresskit.ingress_stack) would apply, byte-identical from run to run.
   - A folder C(stack) holds what the controller consists of, a folder C(apps) the rest, one file for each object, and
     a C(kustomization.yaml). V(ingress_git) has other layouts.
   - No file holds a private key. A certificate whose key would stand there is refused; use C(secret) or C(issuer).
@@ -42,7 +42,7 @@ requirements:
 author:
   - The ingresskit authors (@ingresskit)
 seealso:
-  - module: ingress_stack
+  - module: ingresskit.ingresskit.ingress_stack
 """
 
 EXAMPLES = r"""

@@ -11,7 +11,7 @@ description:
   - Brings a revision to the cluster again exactly as it was, its Secrets included, and waits until it is ready. What
     was added since then is pruned.
   - A certificate that was renewed since then stays as long as it covers the names of the former one.
-  - The inventory is not changed. The next run of M(ingress_stack) brings what the inventory says.
+  - The inventory is not changed. The next run of M(ingresskit.ingresskit.ingress_stack) brings what the inventory says.
   - With O(release) it answers a failed smoke test. The history says that the release failed, and the last good revision
     comes back, unless C(ingress_smoke.on_failure) in O(inventory) is V(keep), there is none, or the stack has moved on.
 options:
@@ -52,8 +52,8 @@ requirements:
 author:
   - The ingresskit authors (@ingresskit)
 seealso:
-  - module: ingress_stack
-  - module: ingress_info
+  - module: ingresskit.ingresskit.ingress_stack
+  - module: ingresskit.ingresskit.ingress_info
 """
 
 EXAMPLES = r"""

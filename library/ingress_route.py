@@ -10,7 +10,8 @@ version_added: 0.1.0
 description:
   - Brings the Ingresses of an app in the dialect of its controller, its TLS Secrets and the backends deployed with
     it, and waits until they are ready.
-  - It is for people who compose their own plays. M(ingress_stack) brings a whole stack in one transaction.
+  - It is for people who compose their own plays. M(ingresskit.ingresskit.ingress_stack) brings a whole stack in one
+    transaction.
 options:
   stack:
     description:
@@ -34,14 +35,15 @@ options:
         on.
       - Options are said in the route where the controller reads them there. What stands in its own file or flags
         (most of them behind C(kind=traefik), by its middlewares; C(ssl_passthrough) and a
-        few others elsewhere) is refused by name, since no single route can bring it. M(ingress_stack) brings both.
+        few others elsewhere) is refused by name, since no single route can bring it.
+        M(ingresskit.ingresskit.ingress_stack) brings both.
       - Required with O(state=present).
     type: dict
   controller:
     description:
-      - The controller that serves it, as M(ingress_controller) gets it. Its C(kind) decides on the dialect, its
-        C(class_name) on the IngressClass. Of the rest only C(compat), C(custom_resources), C(namespace), C(expose) and
-        C(workload) matter.
+      - The controller that serves it, as M(ingresskit.ingresskit.ingress_controller) gets it. Its C(kind) decides on the
+        dialect, its C(class_name) on the IngressClass. Of the rest only C(compat), C(custom_resources), C(namespace),
+        C(expose) and C(workload) matter.
       - The controller's page for what no rule matches answers unknown hosts. For the unknown paths of this app set
         C(default_backend) in O(app), where the controller has no page for all hosts of its own (C(kind=nginx)).
     type: dict
@@ -74,10 +76,10 @@ requirements:
 author:
   - The ingresskit authors (@ingresskit)
 seealso:
-  - module: ingress_controller
-  - module: ingress_service
-  - module: ingress_tls
-  - module: ingress_stack
+  - module: ingresskit.ingresskit.ingress_controller
+  - module: ingresskit.ingresskit.ingress_service
+  - module: ingresskit.ingresskit.ingress_tls
+  - module: ingresskit.ingresskit.ingress_stack
 """
 
 EXAMPLES = r"""

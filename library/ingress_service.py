@@ -8,9 +8,10 @@ module: ingress_service
 short_description: Bring the Services that let traffic in to an Ingress controller
 version_added: 0.1.0
 description:
-  - Brings one Service for each way in, for a controller of M(ingress_controller) or for any Pods that O(selector)
-    names, and waits for the address of a load balancer.
-  - It is for people who compose their own plays. M(ingress_stack) brings a whole stack in one transaction.
+  - Brings one Service for each way in, for a controller of M(ingresskit.ingresskit.ingress_controller) or for any Pods
+    that O(selector) names, and waits for the address of a load balancer.
+  - It is for people who compose their own plays. M(ingresskit.ingresskit.ingress_stack) brings a whole stack in one
+    transaction.
 options:
   stack:
     description:
@@ -40,9 +41,9 @@ options:
     type: raw
   controller:
     description:
-      - The controller that is exposed, as M(ingress_controller) gets it. Its C(kind) and C(namespace) matter
-        here, for the defaults of the other parameters, and C(tcp_services) and C(udp_services), which are ports of the
-        Service.
+      - The controller that is exposed, as M(ingresskit.ingresskit.ingress_controller) gets it. Its C(kind) and
+        C(namespace) matter here, for the defaults of the other parameters, and C(tcp_services) and C(udp_services), which
+        are ports of the Service.
     type: dict
   selector:
     description: Labels of the Pods that get the traffic. Default are those of the controller's Pods.
@@ -82,9 +83,9 @@ requirements:
 author:
   - The ingresskit authors (@ingresskit)
 seealso:
-  - module: ingress_controller
-  - module: ingress_route
-  - module: ingress_stack
+  - module: ingresskit.ingresskit.ingress_controller
+  - module: ingresskit.ingresskit.ingress_route
+  - module: ingresskit.ingresskit.ingress_stack
 """
 
 EXAMPLES = r"""

@@ -29,7 +29,8 @@ options:
     type: path
   failed_before:
     description:
-      - Routes that failed before the release to be judged, as RV(ingress_stack#module:routes_failed_before) tells them.
+      - Routes that failed before the release to be judged, as
+        RV(ingresskit.ingresskit.ingress_stack#module:routes_failed_before) tells them.
       - They fail the task all the same, but do not count as RV(regressions).
     type: list
     elements: str
@@ -40,6 +41,7 @@ attributes:
     description: Changes nothing, so it runs as usual.
   diff_mode:
     support: none
+    description: It changes nothing that could be shown.
 requirements:
   - pydantic >= 2.11
   - kubernetes >= 32
@@ -48,7 +50,7 @@ requirements:
 author:
   - The ingresskit authors (@ingresskit)
 seealso:
-  - module: ingress_stack
+  - module: ingresskit.ingresskit.ingress_stack
 """
 
 EXAMPLES = r"""

@@ -50,9 +50,9 @@ requirements:
 author:
   - The ingresskit authors (@ingresskit)
 seealso:
-  - module: ingress_smoke
-  - module: ingress_rollback
-  - module: ingress_render
+  - module: ingresskit.ingresskit.ingress_smoke
+  - module: ingresskit.ingresskit.ingress_rollback
+  - module: ingresskit.ingresskit.ingress_render
 """
 
 EXAMPLES = r"""

@@ -11,7 +11,8 @@ description:
   - Brings a Secret of type C(kubernetes.io/tls), checked before it is sent (does the key match, does it cover the
     hosts, is it in date), or the request to cert-manager that makes it.
   - A certificate of the stack's own CA stays the same until the hosts change or a third of its life is left.
-  - It is for people who compose their own plays. M(ingress_stack) brings a whole stack in one transaction.
+  - It is for people who compose their own plays. M(ingresskit.ingresskit.ingress_stack) brings a whole stack in one
+    transaction.
 options:
   stack:
     description:
@@ -82,8 +83,8 @@ requirements:
 author:
   - The ingresskit authors (@ingresskit)
 seealso:
-  - module: ingress_route
-  - module: ingress_stack
+  - module: ingresskit.ingresskit.ingress_route
+  - module: ingresskit.ingresskit.ingress_stack
 """
 
 EXAMPLES = r"""

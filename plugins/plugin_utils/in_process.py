@@ -40,7 +40,7 @@ def _package() -> str:
     """Name of the package that holds ``modules`` and ``module_utils``: the collection's. Where the plugin comes from a
     project's folder there is none, and one is made of the folder that ``plugins`` is."""
     if __name__.startswith("ansible_collections."):
-        return __name__.rpartition(".action.")[0]
+        return __name__.partition(".plugins.")[0] + ".plugins"
     package = ModuleType("ingresskit_plugins")
     package.__path__ = [str(Path(__file__).resolve().parents[1])]
     return sys.modules.setdefault(package.__name__, package).__name__
