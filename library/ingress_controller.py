@@ -33,8 +33,8 @@ options:
         M(ingresskit.ingresskit.ingress_service) gets, at least where it has a C(name), C(type=LoadBalancer) or
         C(type=HostPort).
       - It knows no routes, so what their options say in a controller's own configuration is not there.
-        M(ingresskit.ingresskit.ingress_route) refuses such options; M(ingresskit.ingresskit.ingress_stack) brings routes
-        and controller in one.
+        M(ingresskit.ingresskit.ingress_route) refuses such options; M(ingresskit.ingresskit.ingress_stack) brings
+        routes and controller in one.
       - A backend of type C(ExternalName) behind C(kind=traefik) needs the key
         C(providers.kubernetesingress.allowexternalnameservices) in C(config), with the value C(true).
       - An app for every host (V(*)) or without hosts needs C(extra_args=[-allow-empty-ingress-host]) with

@@ -41,9 +41,9 @@ options:
     type: dict
   controller:
     description:
-      - The controller that serves it, as M(ingresskit.ingresskit.ingress_controller) gets it. Its C(kind) decides on the
-        dialect, its C(class_name) on the IngressClass. Of the rest only C(compat), C(custom_resources), C(namespace),
-        C(expose) and C(workload) matter.
+      - The controller that serves it, as M(ingresskit.ingresskit.ingress_controller) gets it. Its C(kind) decides on
+        the dialect, its C(class_name) on the IngressClass. Of the rest only C(compat), C(custom_resources),
+        C(namespace), C(expose) and C(workload) matter.
       - The controller's page for what no rule matches answers unknown hosts. For the unknown paths of this app set
         C(default_backend) in O(app), where the controller has no page for all hosts of its own (C(kind=nginx)).
     type: dict

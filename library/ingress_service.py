@@ -42,8 +42,8 @@ options:
   controller:
     description:
       - The controller that is exposed, as M(ingresskit.ingresskit.ingress_controller) gets it. Its C(kind) and
-        C(namespace) matter here, for the defaults of the other parameters, and C(tcp_services) and C(udp_services), which
-        are ports of the Service.
+        C(namespace) matter here, for the defaults of the other parameters, and C(tcp_services) and C(udp_services),
+        which are ports of the Service.
     type: dict
   selector:
     description: Labels of the Pods that get the traffic. Default are those of the controller's Pods.

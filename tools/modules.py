@@ -20,7 +20,8 @@ HEAD = f"""\
 The role and the playbooks call these, and so can [plays of your own](../guide/plays.md). With the collection their
 names begin with `ingresskit.ingresskit.`. The same in the terminal: `ansible-doc -t module ingress_stack`.
 """
-MARKUP = re.compile(r"\b(?:V|O|RV|C|M|I|B|E)\(([^)]*)\)")  # docs.ansible.com, "Ansible markup"
+# docs.ansible.com, "Ansible markup"; the page tells the collection's name once
+MARKUP = re.compile(r"\b(?:V|O|RV|C|M|I|B|E)\((?:ingresskit\.ingresskit\.)?([^)]*)\)")
 
 
 def page(root: Path) -> str:

@@ -114,7 +114,7 @@ def _prepare(subject: Subject, base_dir: Path) -> Prepared:
 
 
 def _local(subject: Subject, base_dir: Path) -> Facts:
-    facts = local_facts([name for _, name in subject.files], base_dir)
+    facts = local_facts([name for __, name in subject.files], base_dir)
     return replace(facts, definitions=crds.definitions(subject.stack.controller, subject.dialect, base_dir))
 
 

@@ -130,4 +130,4 @@ def _standard_input() -> str:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    raise SystemExit(main())

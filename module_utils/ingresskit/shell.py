@@ -97,9 +97,9 @@ class IngressModule(Call, AnsibleModule):  # type: ignore[misc]
         task's, and an argument's blots out every word of the result that also stands in the inventory."""
         self.log("Invoked; its arguments are not logged, as they may hold keys")
 
-    def add_path_info(self, result: dict[str, Any]) -> dict[str, Any]:
+    def add_path_info(self, kwargs: dict[str, Any]) -> dict[str, Any]:
         """Ansible would add owner and mode of whatever a result calls ``dest``; ours say what they document."""
-        return result
+        return kwargs
 
     def leave(self, **result: Any) -> None:
         """Ends the module: ``failed`` in the result tells how."""

@@ -181,7 +181,7 @@ def _issued_by(certificate: x509.Certificate, issuer: x509.Certificate) -> bool:
 
 def covers(sans: Sequence[str], host: str) -> bool:
     """True where one of the names covers the host; a wildcard stands for exactly one label (RFC 6125, 6.4.3)."""
-    _, _, parent = host.partition(".")
+    __, __, parent = host.partition(".")
     names = {name.lower() for name in sans}
     return host in names or (not host.startswith("*.") and f"*.{parent}" in names)
 

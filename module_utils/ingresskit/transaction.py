@@ -205,7 +205,7 @@ class Transaction:
         """Tells of a large stack how many objects were sent."""
         pace, count = Pace(self.settings.say), itertools.count(1)
         total = len(self._changes.of("created", "configured"))
-        return lambda _: pace.tell(applied(next(count), total))
+        return lambda __: pace.tell(applied(next(count), total))
 
     def _guard(self) -> None:
         if self.lock:

@@ -3,16 +3,6 @@
 
 from __future__ import annotations
 
-import re
-import sys
-from collections.abc import Callable, Iterator, Mapping
-from functools import partial
-from typing import Any
-
-from ansible import constants
-from ansible.plugins.callback import CallbackBase
-from ansible.utils.color import stringc
-
 DOCUMENTATION = r"""
 name: ingresskit
 type: aggregate
@@ -27,6 +17,16 @@ requirements:
 author:
   - The ingresskit authors (@ingresskit)
 """
+
+import re
+import sys
+from collections.abc import Callable, Iterator, Mapping
+from functools import partial
+from typing import Any
+
+from ansible import constants
+from ansible.plugins.callback import CallbackBase
+from ansible.utils.color import stringc
 
 MOST_CHANGES = 40
 _COLOURS = {
@@ -101,7 +101,7 @@ class CallbackModule(CallbackBase):
         for (host, stack), report in self._reports.items():
             if not alone:
                 self._display.display(_coloured(f"{host}: stack {stack}: {report.get('summary', '')}"))
-        for (host, _), report in self._reports.items():
+        for (host, __), report in self._reports.items():
             if alone or not report.get("ok"):
                 self._guard(partial(self._print, "" if alone else f"\n{host}\n", report))
 

@@ -252,7 +252,7 @@ class KubeApi:
         return self._list(resource, namespace, selector, _METADATA_LIST)
 
     def _list(self, resource: Resource, namespace: str | None, selector: str | None, accept: str) -> Listing:
-        for _ in range(_RESTARTS):
+        for __ in range(_RESTARTS):
             try:
                 return self._pages(resource, namespace, selector, accept, PAGE)
             except Gone:  # the continue token has expired: from the start

@@ -41,7 +41,7 @@ def find_target(api: Api, *, type: str, namespace: str, service: str, address: s
     http, https = (_port(ports, name) for name in _USUAL)
     if http is None and https is None:
         raise ClusterError(f"{KEY}: {where}, but no port named http or https: see ports and node_ports")
-    streams = tuple((name, reached) for name, _, reached in ports if _STREAM.fullmatch(name) and reached)
+    streams = tuple((name, reached) for name, __, reached in ports if _STREAM.fullmatch(name) and reached)
     return Target(chosen, http, https, f"{type}, address as given" if address else where, streams=streams)
 
 
@@ -67,7 +67,7 @@ def _node_port(api: Api, service: Object) -> _Found:
     return _node_address(node), f"NodePort on node {node['metadata']['name']}", ports
 
 
-def _load_balancer(_: Api, service: Object) -> _Found:
+def _load_balancer(__: Api, service: Object) -> _Found:
     ports = [_named(port, port["port"]) for port in service["spec"].get("ports") or ()]
     ingress = ((service.get("status") or {}).get("loadBalancer") or {}).get("ingress") or [{}]
     address = ingress[0].get("ip") or ingress[0].get("hostname") or ""
@@ -76,7 +76,7 @@ def _load_balancer(_: Api, service: Object) -> _Found:
     return address, "LoadBalancer" if address else lack, ports
 
 
-def _cluster_ip(_: Api, service: Object) -> _Found:
+def _cluster_ip(__: Api, service: Object) -> _Found:
     ports = [_named(port, port["port"]) for port in service["spec"].get("ports") or ()]
     address = service["spec"].get("clusterIP") or ""
     if address == "None":
@@ -116,9 +116,9 @@ def _named(port: dict[str, Any], reached: int | None) -> tuple[str, int, int]:
 def _port(ports: Iterable[tuple[str, int, int]], name: str) -> int | None:
     """The port reached for http or https: by its name, else by the usual number."""
     rows = list(ports)
-    named = [reached for label, _, reached in rows if label == name]
+    named = [reached for label, __, reached in rows if label == name]
     others = [row for row in rows if row[0] not in _USUAL and not _STREAM.fullmatch(row[0])]
-    usual = [reached for _, number, reached in others if number == _USUAL[name]]
+    usual = [reached for __, number, reached in others if number == _USUAL[name]]
     return next(iter(named + usual), None)
 
 

@@ -66,7 +66,7 @@ def forwarded(api: KubeApi, namespace: str, service: str, target: Target) -> Ite
     far = ends(api, namespace, service)
     if not far:
         raise ClusterError(f"{KEY}: ClusterIP: no Pod behind the Service {namespace}/{service} is ready")
-    streams = [name for name, _ in target.streams if not name.startswith("udp-")]  # which cannot be forwarded
+    streams = [name for name, __ in target.streams if not name.startswith("udp-")]  # which cannot be forwarded
     schemes = [scheme for scheme in ("http", "https", *streams) if target.port(scheme)]
     forward = _Forward(api.upgrade(f"/api/v1/namespaces/{namespace}/pods"), far, schemes)
     thread = Thread(target=forward.run, name="port-forward", daemon=True)

@@ -56,8 +56,9 @@ class _Entry:
     base: Path
 
 
-def resolve(kubeconfig: str | None, context: str | None, env: Mapping[str, str] = os.environ) -> Access:
+def resolve(kubeconfig: str | None, context: str | None, env: Mapping[str, str] | None = None) -> Access:
     """The access that the inventory's two keys mean. Raises ClusterError naming the key at fault."""
+    env = os.environ if env is None else env
     files = _files(kubeconfig, env)
     if not files:
         return _in_cluster(context, env)

@@ -20,7 +20,7 @@ MANAGER = "ingresskit"  # field manager of every write
 @cache
 def split_api_version(api_version: str) -> tuple[str, str]:
     """("networking.k8s.io", "v1") from "networking.k8s.io/v1"; the core group is ""."""
-    group, _, version = api_version.rpartition("/")
+    group, __, version = api_version.rpartition("/")
     return group, version
 
 
@@ -80,7 +80,7 @@ def _table(api_version: str, namespaced: str = "", cluster: str = "") -> list[Re
     rows = [(entry, True) for entry in namespaced.split()] + [(entry, False) for entry in cluster.split()]
     return [
         Resource(api_version, kind, plural or kind.lower() + "s", is_namespaced)
-        for (kind, _, plural), is_namespaced in ((entry.partition("="), scope) for entry, scope in rows)
+        for (kind, __, plural), is_namespaced in ((entry.partition("="), scope) for entry, scope in rows)
     ]
 
 

@@ -180,7 +180,7 @@ class Transport:
             if known == self._renewals:
                 if not self._access.credentials.renew():
                     return False
-                self._pool, _ = _pool(self._access, self._workers)  # a client certificate may have been renewed
+                self._pool, __ = _pool(self._access, self._workers)  # a client certificate may have been renewed
                 self._renewals += 1
             return True
 

@@ -22,7 +22,7 @@ from ..facts import Facts
 from ..htpasswd import htpasswd
 from ..manifests import Object, content_hash, manifest, workload_service
 from ..model.apps import Backend, PathType, split_backend
-from ..model.options import Affinity, Canary, Cors, Hsts, Options, Redirect, Timeouts
+from ..model.options import Affinity, Canary, Cors, Hsts, Options, Redirect, Rewrite, Timeouts
 from ..model.routes import Entry, Site
 from ..model.stack import Stack
 from .base import wants_redirect
@@ -61,7 +61,7 @@ def treatment(entry: Entry, site: Site, stack: Stack, facts: Facts, reader: Read
         path = pattern(entry)
         said["use-regex"] = "true"
         if options.rewrite is not None:
-            said["rewrite-target"] = target(entry)
+            said["rewrite-target"] = target(entry, options.rewrite)
     kind_of_path: PathType | None = "ImplementationSpecific" if path else None
     if options.canary is None:
         return Treatment(_full(said), path, kind_of_path, objects=tuple(objects))
@@ -116,10 +116,8 @@ def _quoted(path: str) -> str:
     return re.sub(r"[.+*?|()$\[\]^]", lambda found: f"\\{found[0]}" if found[0] in "[]^" else f"[{found[0]}]", path)
 
 
-def target(entry: Entry) -> str:
-    """``rewrite-target`` for the pattern of an entry that has ``rewrite``."""
-    rewrite = entry.options.rewrite
-    assert rewrite is not None
+def target(entry: Entry, rewrite: Rewrite) -> str:
+    """``rewrite-target`` for the pattern of an entry."""
     if rewrite.path is not None:
         return rewrite.path
     prefix = str(rewrite.prefix)

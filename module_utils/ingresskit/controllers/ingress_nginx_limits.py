@@ -141,12 +141,12 @@ def _shared_services(stack: Stack) -> Iterator[Refusal]:
     for site in stack.sites.values():
         for entry in site.entries:
             users[stack.namespace_of(entry.app), entry.backend.service, entry.backend.port].append(entry)
-    for (_, service, port), entries in users.items():
+    for (__, service, port), entries in users.items():
         canaries = [
             entry for entry in entries if entry.options.canary is not None and mainline_of(entry, stack) is None
         ]
         if canaries and len(entries) > 1:
-            other = next(entry for entry in entries if entry is not canaries[0])
+            other = entries[1] if entries[0] is canaries[0] else entries[0]
             yield (
                 canaries[0].at,
                 f"the canary would be that of {other.at} too, which has {service}:{port} as well:"

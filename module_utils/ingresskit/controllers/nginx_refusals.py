@@ -10,7 +10,7 @@ import re
 from collections import Counter
 from collections.abc import Iterator, Mapping
 
-from ..model.options import Options
+from ..model.options import Options, Rewrite
 from ..model.routes import Entry, Site
 from ..model.stack import Stack
 from .base import IngressController, source, wants_redirect
@@ -53,7 +53,7 @@ def _of_entry(stack: Stack, site: Site, entry: Entry) -> Iterator[Refusal]:
     options = entry.options
     yield from _path(entry)
     if options.rewrite is not None:
-        yield from _rewrite(entry)
+        yield from _rewrite(entry, options.rewrite)
     for name, seconds in (options.timeouts.model_dump(exclude_none=True) if options.timeouts else {}).items():
         if seconds == 0:
             yield "timeouts", f"{name}: nginx takes 0 for at once: name a number of seconds"
@@ -98,9 +98,8 @@ def _alternatives(path: str) -> bool:
     return False
 
 
-def _rewrite(entry: Entry) -> Iterator[Refusal]:
-    rewrite, regex = entry.options.rewrite, entry.options.regex
-    assert rewrite is not None
+def _rewrite(entry: Entry, rewrite: Rewrite) -> Iterator[Refusal]:
+    regex = entry.options.regex
     key, value = ("path", rewrite.path) if rewrite.path is not None else ("prefix", rewrite.prefix or "")
     plain = GROUPS.sub("", value) if regex and rewrite.path is not None else value
     if not TARGET_PATH.fullmatch(plain) or "../" in value:
@@ -177,10 +176,10 @@ def _paths(dialect: IngressController, stack: Stack, site: Site) -> Iterator[Ref
     for name in site.apps:
         told, annotations = told_of(dialect, stack, site, entries_of(dialect, stack, name, site))
         minions += told if annotations is None else []
-    sorts = {(one.entry.type == "Exact", one.entry.path, place) for one in minions for place, _ in one.said.places}
-    count = Counter(place for _, _, place in sorts)
+    sorts = {(one.entry.type == "Exact", one.entry.path, place) for one in minions for place, __ in one.said.places}
+    count = Counter(place for _exact, _path, place in sorts)
     for one in minions:
-        twice = [place for place, _ in one.said.places if count[place] > 1]
+        twice = [place for place, __ in one.said.places if count[place] > 1]
         if twice:
             why = f"F5's controller takes {twice[0]!r} once only where a host's paths have different options"
             yield one.entry.at, f"{why} or several apps: {OTHERS}"

@@ -235,7 +235,7 @@ class _Build:
         if options.rate_limit is not None:
             found.append(_policy(*place, "limit", rateLimit=_rate_limit(options.rate_limit, self.stack.controller)))
         if options.basic_auth is not None:
-            name, secrets = password_secret(entry, self.stack)
+            name, secrets = password_secret(entry, options.basic_auth, self.stack)
             self.beside += secrets
             found.append(_policy(*place, "auth", basicAuth={"secret": name, "realm": "Restricted"}))
         self.beside += found
@@ -344,7 +344,7 @@ def _upstream(backend: Backend, options: Options) -> Object:
 
 def canary_backend(canary: Canary) -> Backend:
     """The other backend and its port, a number or a name."""
-    name, _, port = canary.backend.rpartition(":")
+    name, __, port = canary.backend.rpartition(":")
     return Backend.model_construct(service=name, port=int(port) if port.isdigit() else port)
 
 

@@ -52,7 +52,7 @@ def _policies(entry: Entry) -> Iterator[Refusal]:
 
 
 def _passthrough(stack: Stack, site: Site) -> Iterator[Refusal]:
-    first = next(entry for entry in site.entries if entry.options.ssl_passthrough)
+    first, *__ = (entry for entry in site.entries if entry.options.ssl_passthrough)
     at = source(stack, first, "ssl_passthrough")
     if site.host == "*":
         yield at, "needs a host: nginx finds the backend by the name in the handshake"
@@ -66,7 +66,8 @@ def _passthrough(stack: Stack, site: Site) -> Iterator[Refusal]:
 
 
 def _host(stack: Stack, site: Site) -> Iterator[Refusal]:
-    entry, reason = next((entry, name) for entry in site.entries for name in WHOLE_HOST if is_set(entry.options, name))
+    said = ((entry, name) for entry in site.entries for name in WHOLE_HOST if is_set(entry.options, name))
+    (entry, reason), *__ = said
     if site.host == "*":
         yield source(stack, entry, reason), "needs a host: F5 has it on VirtualServers only, and those have one each"
     for entry in site.entries if site.tls else ():

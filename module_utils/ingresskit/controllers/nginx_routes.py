@@ -154,7 +154,7 @@ def told_of(
 def tell(dialect: IngressController, stack: Stack, site: Site, entry: Entry, *, shadowed: bool = False) -> Told:
     """How F5 is told the options of one entry."""
     options = entry.options
-    secret, secrets = password_secret(entry, stack) if options.basic_auth is not None else (None, [])
+    secret, secrets = password_secret(entry, options.basic_auth, stack) if options.basic_auth else (None, [])
     policies = ingress_policies(entry, stack, dialect.class_name(stack.controller))
     said = said_of(entry.path, entry.type, options, shadowed=shadowed)
     headers = response(options)

@@ -12,13 +12,12 @@ from ..model.routes import Entry, slug
 from ..model.stack import Stack
 
 
-def password_secret(entry: Entry, stack: Stack) -> tuple[str, list[Object]]:
+def password_secret(entry: Entry, auth: BasicAuth, stack: Stack) -> tuple[str, list[Object]]:
     """The name of the Secret with an entry's users, and the Secret where it is ours.
 
     F5 wants the type and the key: internal/k8s/secrets/validation.go of nginx/kubernetes-ingress.
     """
-    auth, namespace = entry.options.basic_auth, stack.namespace_of(entry.app)
-    assert auth is not None
+    namespace = stack.namespace_of(entry.app)
     if auth.secret is not None:
         return auth.secret, []
     name = _name(entry, auth, stack)

@@ -53,7 +53,8 @@ class Route:
         if self._chain:
             said[MIDDLEWARES] = ",".join(f"{name}@file" for name in self._chain)
         treatment = replace(self._matching, annotations=said, backend=backend, objects=objects)
-        return replace(treatment, also=(self._canary_service,)) if self.options.canary else treatment
+        canary = self.options.canary
+        return replace(treatment, also=(self._canary_service(canary),)) if canary else treatment
 
     @property
     def dynamic(self) -> Dynamic:
@@ -83,7 +84,7 @@ class Route:
 
     @cached_property
     def _chain(self) -> list[str]:
-        names = [name for name, _ in self._middlewares]
+        names = [name for name, __ in self._middlewares]
         if not wants_redirect(self.options, tls=self.secure):
             return names
         code = self.options.ssl_redirect.code if self.options.ssl_redirect else None
@@ -146,11 +147,9 @@ class Route:
         service = beside(self.stack, self.entry.app, backend, annotations)
         return Backend.model_construct(service=service["metadata"]["name"], port=backend.port), (service,)
 
-    @property
-    def _canary_service(self) -> Treatment:
+    def _canary_service(self, canary: Canary) -> Treatment:
         """An Ingress that never answers: Traefik knows a Service only where some Ingress names it."""
-        assert self.options.canary is not None
-        backend = canary_backend(self.options.canary)
+        backend = canary_backend(canary)
         other, objects = self._called(backend)
         said = {**self._matching.annotations, f"{ROUTER}priority": str(NEVER)}
         return replace(self._matching, annotations=said, backend=other or backend, objects=objects, suffix="canary")
@@ -179,7 +178,7 @@ class Route:
 
     def _known_as(self, backend: Backend) -> str:
         """The name that Traefik's Ingress provider gives a Service and its port."""
-        other, _ = self._called(backend)
+        other, __ = self._called(backend)
         at = other or backend
         return re.sub(r"[^A-Za-z0-9]+", "-", f"{self.namespace}-{at.service}-{at.port}") + "@kubernetes"
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from ..manifests import RESTRICTED_POD, Object, field_env, manifest, plain_env, present
-from ..model.controller import Controller, Expose
+from ..model.controller import Autoscaling, Controller, Expose
 from ..model.stack import Stack
 from .arguments import merged
 from .ports import Port, on_host_ports, service_ports
@@ -119,7 +119,7 @@ def surroundings(stack: Stack, spec: PodSpec, labels: Mapping[str, str]) -> list
         body = {"maxUnavailable": controller.pdb.max_unavailable, "selector": {"matchLabels": dict(labels)}}
         found.append(manifest("PodDisruptionBudget", spec.name, spec.namespace, labels=labels, spec=body))
     if controller.autoscaling is not None:
-        found.append(_autoscaler(controller, spec, labels))
+        found.append(_autoscaler(controller.autoscaling, spec, labels))
     if controller.network_policy:
         found.append(_network_policy(controller, spec, labels))
     return found
@@ -153,9 +153,7 @@ def service(
     return manifest("Service", expose.name or name, namespace, labels=labels, annotations=expose.annotations, spec=body)
 
 
-def _autoscaler(controller: Controller, spec: PodSpec, labels: Mapping[str, str]) -> Object:
-    scale = controller.autoscaling
-    assert scale is not None
+def _autoscaler(scale: Autoscaling, spec: PodSpec, labels: Mapping[str, str]) -> Object:
     target = {"type": "Utilization", "averageUtilization": scale.cpu}
     body = {
         "scaleTargetRef": {"apiVersion": "apps/v1", "kind": "Deployment", "name": spec.name},

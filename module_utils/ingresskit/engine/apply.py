@@ -68,7 +68,7 @@ def apply(
     changes.raise_conflicts()
     sender = Sender(api, record, diff=diff, force_conflicts=force_conflicts, recreate=recreate, timeout=timeout)
     outcomes: dict[Ref, Change] = {}
-    for (number, _), group in groupby(sorted(changes.of("created", "configured"), key=_turn), key=_turn):
+    for (number, __), group in groupby(sorted(changes.of("created", "configured"), key=_turn), key=_turn):
         if guard:
             guard()
         if before_routes and number == LAST:

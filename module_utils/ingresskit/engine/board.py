@@ -71,7 +71,7 @@ class Board:
     def unready_objects(self) -> list[Object]:
         """What is not ready and can be asked why: workloads, and Services that wait for a load balancer."""
         waiting = [key for key, status in self._status.items() if status.state != "ready" and key[0] is not SLICES]
-        return [self._live[ref] for _, ref in waiting if ref.kind in (*WORKLOADS, "Service") and ref in self._live]
+        return [self._live[ref] for __, ref in waiting if ref.kind in (*WORKLOADS, "Service") and ref in self._live]
 
     def unprobed(self) -> list[Object]:
         """Workloads that count as ready only because their processes run."""

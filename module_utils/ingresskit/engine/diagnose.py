@@ -78,7 +78,7 @@ def events_of(api: Api, refs: Iterable[Ref]) -> list[str]:
     names = {(ref.namespace, ref.name) for ref in refs if ref.namespace}
     warnings = [
         event
-        for namespace in sorted({namespace for namespace, _ in names})[:_EVENTS]
+        for namespace in sorted({namespace for namespace, __ in names})[:_EVENTS]
         for event in _warnings(api, namespace)
         if any(_about(event, name) for space, name in names if space == namespace)
     ]

@@ -96,7 +96,7 @@ def present(fields: Fields, value: Any, prefix: str = "") -> Iterator[str]:
 
 def element(key: str) -> str:
     """f:name -> .name, k:{...} -> [name="x",port=80], v:"x" -> [="x"], i:0 -> [0]."""
-    form, _, rest = key.partition(":")
+    form, __, rest = key.partition(":")
     if form == "f":
         return f".{rest}"
     if form == "k":
@@ -107,7 +107,7 @@ def element(key: str) -> str:
 
 def locate(key: str, value: Any) -> Any | None:
     """Where in a map or list an element of a set is: its key or index, None where it is not there."""
-    form, _, rest = key.partition(":")
+    form, __, rest = key.partition(":")
     if form == "f":
         return rest if isinstance(value, dict) and rest in value else None
     if not isinstance(value, list) or form not in ("k", "v", "i"):

@@ -26,7 +26,7 @@ def stream(function: Callable[[A], B], items: Iterable[A], workers: int) -> Iter
     Not a ThreadPoolExecutor: the interpreter joins its threads before it ends, so that one call that hangs or waits for
     its next try would hold up Ctrl-C for as long."""
     todo = list(items)
-    cells: list[Future[B]] = [Future() for _ in todo]
+    cells: list[Future[B]] = [Future() for __ in todo]
     queue: SimpleQueue[tuple[Future[B], A]] = SimpleQueue()
     for pair in zip(cells, todo, strict=True):
         queue.put(pair)
@@ -38,7 +38,7 @@ def stream(function: Callable[[A], B], items: Iterable[A], workers: int) -> Iter
             while not stop.is_set():
                 _fill(*queue.get_nowait(), function)
 
-    threads = [threading.Thread(target=work, daemon=True) for _ in range(min(workers, len(todo)))]
+    threads = [threading.Thread(target=work, daemon=True) for __ in range(min(workers, len(todo)))]
     try:
         for thread in threads:
             thread.start()

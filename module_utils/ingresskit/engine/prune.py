@@ -63,7 +63,7 @@ def prune(
     outcomes: dict[Ref, Change] = {}
     left_to_do = [change for change in changes.of("deleted") if not change.done]
     doomed = sorted(left_to_do, key=lambda change: -stage(change.ref))
-    for _, group in groupby(doomed, key=lambda change: stage(change.ref)):
+    for __, group in groupby(doomed, key=lambda change: stage(change.ref)):
         if guard:
             guard()
         todo = list(group)
@@ -134,7 +134,7 @@ def _delete(api: Api, diff: bool, change: Change) -> Change:
     live = change.live or {}
     try:
         before = api.get(change.ref) if diff else None
-        for _ in range(_TRIES):
+        for __ in range(_TRIES):
             meta = live["metadata"]
             try:
                 api.delete(change.ref, uid=meta["uid"], resource_version=meta["resourceVersion"])

@@ -103,7 +103,7 @@ def told(lacking: Iterable[Right], user: str, stack: str) -> str:
     lines = [f"the user {user} lacks rights that the stack {stack} needs. Missing:"]
     for namespace, rules in by_place.items():
         where = f"in namespace {namespace}" if namespace else "in the whole cluster"
-        lines += [f"  {where}: {', '.join(verbs)} {', '.join(names)}" for (_, verbs), names in _named(rules)]
+        lines += [f"  {where}: {', '.join(verbs)} {', '.join(names)}" for (__, verbs), names in _named(rules)]
     if sum(len(rules) for rules in by_place.values()) > _SHORT:
         return "\n".join([*lines, 'Grant them by RBAC: the guide, "Rights", has roles to start from.'])
     bind = "RoleBinding" if all(by_place) else "RoleBinding or ClusterRoleBinding"

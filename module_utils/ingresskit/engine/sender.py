@@ -107,7 +107,7 @@ class Sender:
     def _adopted(self, change: Change, before: Object) -> Object:
         """What a takeover and our apply would lead to: two dry runs, of which the second lets the server fill in its
         defaults where something goes."""
-        for _ in range(_TRIES):
+        for __ in range(_TRIES):
             after = taken_over(before, self._apply(change, dry_run=True))
             try:
                 return self.api.edit(change.ref, exchange(before, after), dry_run=True)
@@ -166,7 +166,7 @@ class Sender:
 
     def _take_over(self, change: Change, live: Object | None) -> None:
         """Makes ours what kubectl or helm hold, so that the apply to come removes what of it is not rendered."""
-        for _ in range(_TRIES):
+        for __ in range(_TRIES):
             operations = takeover(live) if live else []
             if not operations:
                 return
@@ -179,7 +179,7 @@ class Sender:
 
     def _hand_over(self, ref: Ref) -> None:
         """Has another manager hold the live number of replicas, which we are about to let go of."""
-        for _ in range(_TRIES):
+        for __ in range(_TRIES):
             live = self.api.get(ref)
             if live is None:
                 return

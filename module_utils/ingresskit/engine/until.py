@@ -21,7 +21,7 @@ def gone(api: Api, live: Object, timeout: float, tell: Tell | None = None) -> No
     """Returns once the object is deleted (or another one has its name). Raises ClusterError where it is not in time,
     naming the finalizers it waits for."""
     ref, last = Ref.of(live), live
-    for _ in _tries(timeout):
+    for __ in _tries(timeout):
         if tell:
             tell(f"waiting for {ref} to be gone")
         now = api.get(ref, metadata_only=True)
@@ -35,7 +35,7 @@ def gone(api: Api, live: Object, timeout: float, tell: Tell | None = None) -> No
 def established(api: Api, ref: Ref, timeout: float) -> str:
     """Returns "" once the CustomResourceDefinition is served, else why it is not."""
     reason = "not established yet"
-    for _ in _tries(timeout):
+    for __ in _tries(timeout):
         live = api.get(ref)
         status = compute(live) if live else None
         if status and status.state == "ready":
@@ -49,7 +49,7 @@ def established(api: Api, ref: Ref, timeout: float) -> str:
 
 def until(condition: Callable[[], bool], timeout: float) -> bool:
     """Whether the condition came true in time."""
-    return any(condition() for _ in _tries(timeout))
+    return any(condition() for __ in _tries(timeout))
 
 
 def _tries(timeout: float) -> Iterator[None]:

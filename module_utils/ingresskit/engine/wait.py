@@ -52,7 +52,7 @@ def wait(
     watcher = Watcher(api, owner)
     try:
         opened = [pair for pairs in each(watcher.open, scopes, len(scopes)) for pair in pairs]
-        board = Board([scope for scope, _ in opened], ingress_needs_address)
+        board = Board([scope for scope, __ in opened], ingress_needs_address)
         for scope, items in opened:
             board.take(News(scope, items, all=True))
         if not board.done():

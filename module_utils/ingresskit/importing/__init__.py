@@ -139,7 +139,7 @@ def _unsupported(inventory: dict[str, Any], behind: dict[str, Draft], controller
         return
     stack = load(inventory).model_copy(update={"ingress_controller": controller})
     for finding in preflight.check(stack, controller_for(controller), Facts()):
-        _, _, rest = finding.path.partition("ingress_apps.")
+        __, __, rest = finding.path.partition("ingress_apps.")
         name = rest.partition(".")[0]
         if finding.level == "error" and name in behind:
             ingress = behind[name].ingress

@@ -170,7 +170,7 @@ def _passing(name: str, value: str) -> bool:
 
 
 def _middlewares() -> dict[str, int]:
-    return {f"{middleware}@file": code for code, (middleware, _) in REDIRECTS.items()}
+    return {f"{middleware}@file": code for code, (middleware, __) in REDIRECTS.items()}
 
 
 def _redirect(

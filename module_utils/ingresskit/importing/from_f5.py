@@ -41,7 +41,7 @@ _CORS = {
 _NO_MATTER = re.compile(r"^(path=\S+|httponly|secure|samesite=\w+)$", re.IGNORECASE)
 
 
-def _hsts(said: Said, entries: list[Entry], _: Place) -> None:
+def _hsts(said: Said, entries: list[Entry], __: Place) -> None:
     if not boolean(said.get("hsts", "false")):
         return
     if boolean(said.get("hsts-behind-proxy", "false")):
@@ -52,7 +52,7 @@ def _hsts(said: Said, entries: list[Entry], _: Place) -> None:
     give((entry for entry in entries if entry.secured), "hsts", value)
 
 
-def _rewrites(said: Said, entries: list[Entry], _: Place) -> None:
+def _rewrites(said: Said, entries: list[Entry], __: Place) -> None:
     for service, words in by_service(said["rewrites"]).items():
         prefix = words.removeprefix("rewrite=")
         if prefix == words or not prefix.startswith("/"):
@@ -66,14 +66,14 @@ def by_service(text: str) -> dict[str, str]:
     """``serviceName=a words;serviceName=b words`` as a mapping."""
     found = {}
     for part in items(text, ";"):
-        service, _, words = part.removeprefix("serviceName=").partition(" ")
+        service, __, words = part.removeprefix("serviceName=").partition(" ")
         if not part.startswith("serviceName=") or not service:
             raise UnsaidError(f"{part!r} is no value for it: it had no effect")
         found[service] = words.strip()
     return found
 
 
-def _regex(said: Said, entries: list[Entry], _: Place) -> None:
+def _regex(said: Said, entries: list[Entry], __: Place) -> None:
     """path-regex and rewrite-target, which may name groups of the expression."""
     kind, target = said.get("path-regex"), said.get("rewrite-target")
     if kind == "case_insensitive":
@@ -89,7 +89,7 @@ def _regex(said: Said, entries: list[Entry], _: Place) -> None:
             give([entry], "regex", True)
 
 
-def _sticky(said: Said, entries: list[Entry], _: Place) -> None:
+def _sticky(said: Said, entries: list[Entry], __: Place) -> None:
     for service, words in by_service(said["sticky-cookie-services"]).items():
         cookie, *attributes = words.split()
         given = dict(each.split("=", 1) for each in attributes if not _NO_MATTER.match(each) and "=" in each)
@@ -100,11 +100,11 @@ def _sticky(said: Said, entries: list[Entry], _: Place) -> None:
         give(of_service(entries, service), "affinity", present(cookie=cookie, max_age=max_age))
 
 
-def _timeouts(said: Said, entries: list[Entry], _: Place) -> None:
+def _timeouts(said: Said, entries: list[Entry], __: Place) -> None:
     give(entries, "timeouts", {name.split("-")[1]: seconds(value) for name, value in said.items()})
 
 
-def _protocols(said: Said, entries: list[Entry], _: Place) -> None:
+def _protocols(said: Said, entries: list[Entry], __: Place) -> None:
     chosen: dict[str, str] = {}
     for name, protocol in (("ssl-services", "HTTPS"), ("grpc-services", "GRPC"), ("websocket-services", "WS")):
         for service in items(said.get(name, "")):
@@ -114,7 +114,7 @@ def _protocols(said: Said, entries: list[Entry], _: Place) -> None:
         give(of_service(entries, service), "backend_protocol", protocol)
 
 
-def _limit(said: Said, entries: list[Entry], _: Place) -> None:
+def _limit(said: Said, entries: list[Entry], __: Place) -> None:
     if "limit-req-rate" not in said:
         raise UnsaidError("without limit-req-rate it had no effect")
     rate = _RATE.match(said["limit-req-rate"])
@@ -132,7 +132,7 @@ def _limit(said: Said, entries: list[Entry], _: Place) -> None:
     give(entries, "rate_limit", value)
 
 
-def _headers(said: Said, entries: list[Entry], _: Place) -> None:
+def _headers(said: Said, entries: list[Entry], __: Place) -> None:
     """proxy-set-headers sets those of the request; of the answer proxy-hide-headers takes away, add-header sets."""
     request = {}
     for part in items(said.get("proxy-set-headers", "")):

@@ -40,7 +40,7 @@ _PLAIN = r"(?:[^\\^$*+?()\[\]{}|]|\[[^\]^]\]|\\[-.^])*?"
 _PREFIX = re.compile(rf"(?P<prefix>/{_PLAIN})(?P<first>\(/\|\$\)|\(\)|/\?|/)?\(\.[*+]\)\$?")
 
 
-def _rewrite(said: Said, entries: list[Entry], _: Place) -> None:
+def _rewrite(said: Said, entries: list[Entry], __: Place) -> None:
     """rewrite-target replaces the whole path; with a group that holds the rest of the path, it replaces a prefix."""
     target = said.get("rewrite-target", "")
     by_regex = bool(target) or boolean(said["use-regex"])
@@ -86,7 +86,7 @@ def _replacement(parts: re.Match[str], target: str) -> str | None:
     return None if "$" in replacement else replacement
 
 
-def _affinity(said: Said, entries: list[Entry], _: Place) -> None:
+def _affinity(said: Said, entries: list[Entry], __: Place) -> None:
     if said.get("affinity") != "cookie":
         raise UnsaidError("the option affinity is by cookie")
     max_age = said.get("session-cookie-max-age") or said.get("session-cookie-expires")
@@ -94,7 +94,7 @@ def _affinity(said: Said, entries: list[Entry], _: Place) -> None:
     give(entries, "affinity", value)
 
 
-def _body(said: Said, entries: list[Entry], _: Place) -> None:
+def _body(said: Said, entries: list[Entry], __: Place) -> None:
     give(entries, "body_size", said["proxy-body-size"].lower() if "proxy-body-size" in said else None)
     if said.get("proxy-request-buffering", "on") != "on":
         raise UnsaidError("no option has requests passed on before they are read", partly=True)
@@ -110,7 +110,7 @@ def _headers(said: Said, entries: list[Entry], place: Place) -> None:
         add_headers(entries, "response", found)
 
 
-def _timeouts(said: Said, entries: list[Entry], _: Place) -> None:
+def _timeouts(said: Said, entries: list[Entry], __: Place) -> None:
     give(entries, "timeouts", {name.split("-")[1]: number(value) for name, value in said.items()})
 
 
@@ -126,13 +126,13 @@ def _auth(said: Said, entries: list[Entry], place: Place) -> None:
         raise UnsaidError("the option basic_auth takes auth-type basic with an auth-secret")
     if said.get("auth-secret-type", "auth-file") != "auth-file":
         raise UnsaidError("the option basic_auth takes a Secret with one file of users (auth-file)")
-    namespace, _, name = said["auth-secret"].rpartition("/")
+    namespace, __, name = said["auth-secret"].rpartition("/")
     if namespace not in ("", place.ingress.namespace):
         raise UnsaidError(f"the option basic_auth takes a Secret of the app's namespace, not of {namespace}")
     give(entries, "basic_auth", {"secret": name})
 
 
-def _limit(said: Said, entries: list[Entry], _: Place) -> None:
+def _limit(said: Said, entries: list[Entry], __: Place) -> None:
     if "limit-rps" not in said and "limit-rpm" not in said:
         raise UnsaidError("the option rate_limit counts requests")
     rate = number(said["limit-rps"]) if "limit-rps" in said else number(said["limit-rpm"]) / 60
@@ -150,12 +150,12 @@ def networks(value: str) -> list[str]:
         raise UnsaidError(f"it is no list of networks: {error}") from None
 
 
-def _allow(said: Said, entries: list[Entry], _: Place) -> None:
+def _allow(said: Said, entries: list[Entry], __: Place) -> None:
     lists = [networks(value) for value in said.values()]
     give(entries, "allow", lists[0])
 
 
-def _cors(said: Said, entries: list[Entry], _: Place) -> None:
+def _cors(said: Said, entries: list[Entry], __: Place) -> None:
     if not boolean(said.get("enable-cors", "false")):
         return
     headers = said.get("cors-allow-headers", CORS_HEADERS)
@@ -176,7 +176,7 @@ def shortest_cors(value: dict[str, Any]) -> dict[str, Any]:
     return {name: each for name, each in value.items() if each != usual[name]}
 
 
-def _redirect(said: Said, entries: list[Entry], _: Place) -> None:
+def _redirect(said: Said, entries: list[Entry], __: Place) -> None:
     permanent = "permanent-redirect" in said  # it wins: annotations/redirect of the controller reads it last
     kind = "permanent-redirect" if permanent else "temporal-redirect"
     if kind not in said:
@@ -190,7 +190,7 @@ def redirect(to: str, code: int) -> dict[str, Any]:
     return {"to": to} if code == 302 else {"to": to, "code": code}
 
 
-def _passthrough(said: Said, entries: list[Entry], _: Place) -> None:
+def _passthrough(said: Said, entries: list[Entry], __: Place) -> None:
     give(entries, "ssl_passthrough", boolean(said["ssl-passthrough"]) or None)
 
 

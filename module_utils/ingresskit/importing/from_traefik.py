@@ -191,24 +191,24 @@ def _chain(spec: Spec, entries: list[Entry], place: Place) -> None:
         _one(name if "@" in name else f"{name}@{'file' if isinstance(each, str) else 'kubernetescrd'}", entries, place)
 
 
-def _strip_prefix(spec: Spec, entries: list[Entry], _: Place) -> None:
+def _strip_prefix(spec: Spec, entries: list[Entry], __: Place) -> None:
     for entry in entries:
         if entry.path.rstrip("/") not in [prefix.rstrip("/") for prefix in spec["prefixes"]]:
             raise UnsaidError(f"the option rewrite replaces what matched, and {entry.path} is not all of it")
     give(entries, "rewrite", {"prefix": "/"})
 
 
-def _add_prefix(spec: Spec, entries: list[Entry], _: Place) -> None:
+def _add_prefix(spec: Spec, entries: list[Entry], __: Place) -> None:
     for entry in entries:
         stripped = entry.options.get("rewrite") == {"prefix": "/"}
         give([entry], "rewrite", {"prefix": spec["prefix"] + ("" if stripped else entry.path.rstrip("/"))})
 
 
-def _replace_path(spec: Spec, entries: list[Entry], _: Place) -> None:
+def _replace_path(spec: Spec, entries: list[Entry], __: Place) -> None:
     give(entries, "rewrite", {"path": spec["path"]})
 
 
-def _replace_path_regex(spec: Spec, entries: list[Entry], _: Place) -> None:
+def _replace_path_regex(spec: Spec, entries: list[Entry], __: Place) -> None:
     regex, target = spec["regex"], re.sub(r"\$\{(\w+)\}", r"$\1", spec["replacement"])
     for entry in entries:
         matched = f"(?:{entry.path})" if entry.options.get("regex") else entry.path.rstrip("/")
@@ -234,21 +234,21 @@ def _groups(target: str) -> bool:
     return "$" in target.replace("$$", "")
 
 
-def _redirect_regex(spec: Spec, entries: list[Entry], _: Place) -> None:
+def _redirect_regex(spec: Spec, entries: list[Entry], __: Place) -> None:
     if not _WHOLE.match(spec["regex"]) or _groups(spec["replacement"]):
         raise UnsaidError("the option redirect sends to one place")
     to = spec["replacement"].replace("$$", "$")
     give(entries, "redirect", redirect(to, 301 if spec.get("permanent") else 302))
 
 
-def _redirect_scheme(spec: Spec, entries: list[Entry], _: Place) -> None:
+def _redirect_scheme(spec: Spec, entries: list[Entry], __: Place) -> None:
     if spec.get("scheme") != "https":
         raise UnsaidError("the option ssl_redirect redirects to https")
     secured = [entry for entry in entries if entry.secured]
     give(secured, "ssl_redirect", {"code": 301 if spec.get("permanent") else 302})
 
 
-def _rate_limit(spec: Spec, entries: list[Entry], _: Place) -> None:
+def _rate_limit(spec: Spec, entries: list[Entry], __: Place) -> None:
     period = seconds(str(spec.get("period", "1s")))
     rps = int(spec["average"]) / (period or 1)
     if rps != int(rps) or not rps:
@@ -259,7 +259,7 @@ def _rate_limit(spec: Spec, entries: list[Entry], _: Place) -> None:
     give(entries, "rate_limit", {"rps": int(rps)} | ({"burst": burst} if burst > 0 else {}))
 
 
-def _buffering(spec: Spec, entries: list[Entry], _: Place) -> None:
+def _buffering(spec: Spec, entries: list[Entry], __: Place) -> None:
     if spec.keys() != {"maxRequestBodyBytes"}:
         raise UnsaidError("of buffering, options have the size of a request alone")
     give(entries, "body_size", size_of(int(spec["maxRequestBodyBytes"])))
@@ -273,13 +273,13 @@ def size_of(number: int) -> str:
     return str(number)
 
 
-def _allow(spec: Spec, entries: list[Entry], _: Place) -> None:
+def _allow(spec: Spec, entries: list[Entry], __: Place) -> None:
     if spec.keys() - {"sourceRange"}:
         raise UnsaidError(f"the option allow has no {', '.join(sorted(spec.keys() - {'sourceRange'}))}")
     give(entries, "allow", networks(",".join(spec["sourceRange"])))
 
 
-def _headers(spec: Spec, entries: list[Entry], _: Place) -> None:
+def _headers(spec: Spec, entries: list[Entry], __: Place) -> None:
     kinds = {"customRequestHeaders": "request", "customResponseHeaders": "response"}
     unknown = spec.keys() - {*_HSTS, *_CORS, *kinds, _PATTERNS, "addVaryHeader", "forceSTSHeader"}
     if unknown:
@@ -302,7 +302,7 @@ def _origin(pattern: str) -> str:
     return plain
 
 
-def _basic_auth(spec: Spec, entries: list[Entry], _: Place) -> None:
+def _basic_auth(spec: Spec, entries: list[Entry], __: Place) -> None:
     if "usersFile" in spec:
         raise UnsaidError("its users are in a Secret, and no Secret is read: name them with the option basic_auth")
     if spec.keys() - {"removeHeader"} != {"secret"}:

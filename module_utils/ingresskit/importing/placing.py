@@ -53,9 +53,9 @@ class _Wanted:
             for index, entry in enumerate(host.entries)
             if entry.secured or option not in WITH_TLS or option in entry.options
         ]
-        self.values = {index: value for index, _, value in entries}
+        self.values = {index: value for index, __, value in entries}
         self.wide = option not in OF_PATHS
-        self.levels = {level: value for _, level, value in reversed(entries)} if self.wide else {}
+        self.levels = {level: value for __, level, value in reversed(entries)} if self.wide else {}
         self.movable = self.wide and not shared
 
     def best(self, app: Any) -> tuple[float, Any]:

@@ -73,7 +73,7 @@ class Reader:
 def simple(option: str, name: str, value: Callable[[str], Any]) -> Reader:
     """An option of all entries that one annotation says; ``value`` gives None where it says nothing."""
 
-    def read(said: Said, entries: list[Entry], _: Place) -> None:
+    def read(said: Said, entries: list[Entry], __: Place) -> None:
         give(entries, option, value(said[name]))
 
     return Reader(option, (name,), read)

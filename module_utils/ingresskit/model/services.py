@@ -74,6 +74,6 @@ def _in_cluster(spec: dict[str, Any]) -> str:
     """The Service that an ExternalName of this cluster points to; "" where it is none."""
     if spec.get("type") != "ExternalName":
         return ""
-    name, _, rest = str(spec.get("externalName", "")).partition(".")
-    namespace, _, zone = rest.partition(".")
+    name, __, rest = str(spec.get("externalName", "")).partition(".")
+    namespace, __, zone = rest.partition(".")
     return f"{namespace}/{name}" if zone.startswith("svc") else ""

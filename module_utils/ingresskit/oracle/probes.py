@@ -148,7 +148,7 @@ class _Site:
             entry = match(self.site.entries, their.path, by_element=by_element)
             if entry is not None and len(entry.path) < len(their.path):
                 if self.world.names_itself(entry.app, entry.backend.service):  # others need not have such a path
-                    yield next(entry_probes(self._asked(entry, their.path)))
+                    yield from islice(entry_probes(self._asked(entry, their.path)), 1)
                 return
 
     def _unknown_path(self, tls: Tls) -> Iterator[Probe]:

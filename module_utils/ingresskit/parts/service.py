@@ -75,7 +75,7 @@ def _has_pods(params: ServiceParams) -> None:
         raise InventoryError([Problem("expose.type", why)])
 
 
-def _render(params: ServiceParams, subject: Subject, _: Facts) -> list[Object]:
+def _render(params: ServiceParams, subject: Subject, __: Facts) -> list[Object]:
     stack, dialect = subject.stack, subject.dialect
     ours = dialect.pod_labels(stack)
     selector = ours if params.selector is None else params.selector

@@ -78,7 +78,7 @@ def _arguments(controller: Controller, dialect: IngressController) -> Iterator[F
         if name in dialect.own_flags:
             yield error(at, f"{argument.partition('=')[0]}: {dialect.own_flags[name]}")
         elif dialect.config_table.strict:  # its flags are what config says, too
-            _, equals, value = argument.partition("=")
+            __, equals, value = argument.partition("=")
             yield from entry(at, name, value if equals else "true", controller, dialect)
 
 

@@ -35,7 +35,7 @@ def check_pages(stack: Stack, dialect: IngressController, facts: Facts) -> Itera
             f"{dialect.title} has the error pages served beside it by a nginx of ours, which this image stands in for: "
             "set page too (the image has to have nginx then), or deploy the image yourself and name its Service",
         )
-    service, _, port = (backend.service or "").rpartition(":")
+    service, __, port = (backend.service or "").rpartition(":")
     if service and not port.isdigit() and dialect.not_found_by_pod(controller):
         yield error(
             f"{BACKEND}.service",

@@ -10,7 +10,7 @@ from collections.abc import AsyncIterator
 from contextlib import suppress
 from dataclasses import replace
 from types import SimpleNamespace, TracebackType
-from typing import Any, Self
+from typing import Any, Self, cast
 
 import aiohttp
 from aiohttp.connector import Connection
@@ -135,7 +135,7 @@ class Wire:
 
     async def _attempt(self, request: Request, context: ssl.SSLContext) -> Answer | Failure:
         """One request. Raises only ssl.SSLCertVerificationError; every other fault is a Failure."""
-        port, (_, endpoint) = self.target.port(request.port), self._endpoint(request)
+        port, (__, endpoint) = self.target.port(request.port), self._endpoint(request)
         scheme, progress = "https" if request.scheme == "https" else "http", SimpleNamespace(connected=False)
         try:
             async with self._session.request(
@@ -148,8 +148,8 @@ class Wire:
                 server_hostname=request.host,
                 allow_redirects=False,
                 trace_request_ctx=progress,
-            ) as response:
-                assert isinstance(response, _Response)
+            ) as answer:
+                response = cast(_Response, answer)  # the session's response_class
                 try:
                     return _without(request.login, await _read(response, context))
                 finally:

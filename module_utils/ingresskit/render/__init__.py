@@ -50,7 +50,7 @@ def render(stack: Stack, facts: Facts) -> list[Object]:
 def _refuse_twins(objects: list[Object]) -> None:
     """Two apps in one namespace, or hosts alike but for a dot, can ask for one name: the later would win, silently."""
     counts = Counter(map(_identity, objects))
-    twice = [f"{kind} {place}" for (_, kind, place), count in counts.items() if count > 1]
+    twice = [f"{kind} {place}" for (__, kind, place), count in counts.items() if count > 1]
     problems = [Problem("", f"{name} would be made twice: {REMEDY}") for name in twice]
     if problems:
         raise InventoryError(problems)

@@ -60,7 +60,7 @@ def _catch_all(
 ) -> Object:
     namespace, answering = dialect.namespace(stack.controller), page_backend(stack)
     if backend.service is not None and not dialect.not_found_by_pod(stack.controller):
-        namespace, _, service = backend.service.partition("/")
+        namespace, __, service = backend.service.partition("/")
         answering = Backend.model_construct(**split_backend(service))
     rules = [rule_of("*", [path_of("/", "Prefix", answering)])]
     spec = {"ingressClassName": dialect.class_name(stack.controller), "rules": rules}

@@ -136,8 +136,8 @@ def _nginx_conf(codes: list[str], asked: list[str], service: str | None) -> str:
     if service is None:
         location.append("return 404;")
     else:
-        place, _, port = service.rpartition(":")
-        namespace, _, name = place.partition("/")
+        place, __, port = service.rpartition(":")
+        namespace, __, name = place.partition("/")
         http += ["include /tmp/resolver.conf;", "client_max_body_size 0;"]
         location += [
             "proxy_http_version 1.1;",

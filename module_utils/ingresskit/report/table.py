@@ -57,7 +57,7 @@ def _left_out(made: list[Row], shown: list[Row]) -> list[str]:
 def _table(made: list[Row], width: int) -> list[str]:
     cells = [
         _cells(row, first=index == 0)
-        for _, same in groupby(made, lambda row: row.url)
+        for __, same in groupby(made, lambda row: row.url)
         for index, row in enumerate(same)
     ]
     widths = _widths([_HEAD, *cells], width)

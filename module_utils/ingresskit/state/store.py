@@ -98,7 +98,7 @@ def recall(api: Api, owner: Owner, record: Release, number: int) -> Past:
     pairs: list[tuple[Object, str]] = payload["objects"]
     told = {key: payload[key] for key in ("extras", "promises", "addressed")}
     note = Note(line.who, line.inventory, **told)
-    contents = _contents(api, owner, record, {content for _, content in pairs if content})
+    contents = _contents(api, owner, record, {content for __, content in pairs if content})
     objects = [obj | {"data": contents[content]} if content in contents else obj for obj, content in pairs]
     unknown = [Ref.of(obj) for obj, content in pairs if content and content not in contents]
     return Past(line, objects, unknown, note)
