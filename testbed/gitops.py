@@ -13,9 +13,11 @@ import yaml
 from testbed import cluster, docker, images, node
 from testbed.cache import Cache
 from testbed.cluster import Spec, nodes
+from testbed.commands import output
 from testbed.console import say, step
 
 MANIFESTS = Path(__file__).parent / "gitops"
+DEFINITION = "CustomResourceDefinition"
 
 
 @dataclass(frozen=True)
@@ -37,7 +39,18 @@ class Part:
 
 
 GIT_SERVER = Part("git-server", "the Git server", ("git-server",), ("deployment/git-server",))
-PARTS = (GIT_SERVER,)
+ARGOCD = Part(
+    "argocd",
+    "Argo CD",
+    ("argocd", "redis"),
+    (
+        "deployment/argocd-redis",
+        "deployment/argocd-repo-server",
+        "statefulset/argocd-application-controller",
+        "deployment/argocd-applicationset-controller",
+    ),
+)
+PARTS = (GIT_SERVER, ARGOCD)
 
 
 def ensure(cache: Cache, spec: Spec) -> None:
@@ -50,7 +63,17 @@ def ensure(cache: Cache, spec: Spec) -> None:
         node.load(cache, name, {images.RECIPE_OF[recipe].reference: image for recipe, image in held.items()})
     for part in PARTS:
         with step(part.title):
-            cluster.apply(cache, spec, part.objects({name: held[name] for name in part.images}), part.name)
-            for workload in part.workloads:
-                cluster.wait_for_rollout(spec, part.name, workload)
+            _install(cache, spec, part, {name: held[name] for name in part.images})
         say(f"{part.title}: runs in the namespace {part.name}")
+
+
+def _install(cache: Cache, spec: Spec, part: Part, held: Mapping[str, docker.Image]) -> None:
+    objects = part.objects(held)
+    definitions = [one for one in objects if one["kind"] == DEFINITION]
+    if definitions:
+        cluster.apply(cache, spec, definitions, part.name)
+        named = [f"crd/{one['metadata']['name']}" for one in definitions]
+        output(cluster.kubectl(spec, "wait", "--for=condition=Established", "--timeout=30s", *named))
+    cluster.apply(cache, spec, [one for one in objects if one["kind"] != DEFINITION], part.name)
+    for workload in part.workloads:
+        cluster.wait_for_rollout(spec, part.name, workload)
