@@ -211,7 +211,7 @@ def _withdraw(api: KubeApi, owner: Owner, stack: Stack, settings: Settings) -> O
 
     def planned() -> ChangeSet:
         doomed = plan_removal(observe(api, owner, record, for_removal=True), record)
-        refuse_kept(doomed, stack.name)
+        refuse_kept(doomed, stack.ingress_apply.adopt_from)
         return spare(api, doomed)
 
     changes = planned()
@@ -316,8 +316,12 @@ class _Run:
         from .transaction import Draft
 
         objects, facts, seen = self._render(record)
-        changes = plan(objects, seen, record, force_conflicts=self.apply.force_conflicts, adopt=self.apply.adopt)
-        refuse_kept(changes, self.stack.name)
+        apply = self.apply
+        changes = plan(
+            objects, seen, record,
+            force_conflicts=apply.force_conflicts, adopt=apply.adopt, adopt_from=apply.adopt_from,
+        )  # fmt: skip
+        refuse_kept(changes, apply.adopt_from)
         changes.raise_conflicts(self._key_of)
         if self.apply.verify == "dryrun":
             force, recreate = self.apply.force_conflicts, self.apply.recreate

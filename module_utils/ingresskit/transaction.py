@@ -121,7 +121,7 @@ class Transaction:
         objects = with_former_dynamic(self.api, objects, seen)
         seen = complete(self.api, seen, objects, record)
         changes = plan(objects, seen, record, force_conflicts=self.options.force_conflicts)
-        refuse_kept(changes, self.owner.stack)
+        refuse_kept(changes, self.options.adopt_from)
         changes.raise_conflicts()
         changes = keep_adopted(changes)
         extras = dict(past.note.extras or {})

@@ -4,11 +4,11 @@ The tools themselves are in test_argocd and test_flux; here stand their marks, s
 """
 
 import re
-import subprocess
 
 import pytest
 
 from module_utils.ingresskit.api.resources import Ref
+from module_utils.ingresskit.engine.ownership import Owner
 from module_utils.ingresskit.errors import ConflictError
 from module_utils.ingresskit.rollback import roll_back
 from module_utils.ingresskit.settings import Settings
@@ -17,7 +17,6 @@ from tests.cluster.smallstack import standing
 
 TRACKING = "argocd.argoproj.io/tracking-id"
 FLUX = {"kustomize.toolkit.fluxcd.io/name": "edge", "kustomize.toolkit.fluxcd.io/namespace": "flux-system"}
-COMMAND = re.compile(r"kubectl (.+?-);")
 
 
 @pytest.fixture
@@ -64,21 +63,33 @@ def test_nothing_is_sent_until_it_has_let_go(stack, mark):
     assert stack.versions(stack.record().objects) == before
     assert stack.record().revision == 2
 
-    (told,) = COMMAND.findall(str(caught.value))
-    subprocess.run(["kubectl", "--context", stack.context, *told.split()], check=True, capture_output=True)
-    stack.bring("a", "b", ingress_apply={"adopt": True})
-    live = stack.api.get(Ref("networking.k8s.io", "Ingress", stack.home, "a"))
-    assert "by" not in live["metadata"].get("annotations", {}), "what only the tool has set goes with it"
-    assert {entry["manager"] for entry in live["metadata"]["managedFields"]} == {"ingresskit"}
+    name = called.rpartition(" ")[2]
+    assert str(caught.value).endswith(f"then set ingress_apply.adopt_from: [{name}]")
+    stack.bring("a", "b", ingress_apply={"adopt_from": [name]})
+    assert_taken_over(stack)
     assert not stack.bring("a", "b").changed
 
 
-def test_a_namesake_of_theirs_is_told_by_the_inventory_key(stack):
-    kubectl("create", "ingress", "a", "-n", stack.home, "--rule", "a.example/*=web:80", "--class", "none")
-    flux(stack, "a")
-    with pytest.raises(ConflictError) as caught:
+def assert_taken_over(stack):
+    """What only the tool has set goes with it: its marks, and what Git said."""
+    live = stack.api.get(Ref("networking.k8s.io", "Ingress", stack.home, "a"))
+    assert {entry["manager"] for entry in live["metadata"]["managedFields"]} == {"ingresskit"}
+    assert not {"by", TRACKING} & set(live["metadata"].get("annotations", {}))
+    assert not set(FLUX) & set(live["metadata"]["labels"])
+
+
+@pytest.mark.parametrize("mark", [argocd, flux])
+def test_what_was_never_ours_is_refused_all_the_same(stack, mark):
+    """As Git has it, without the stack's labels; adopting alone is no leave to take it."""
+    stack.bring("a")
+    kubectl("label", "ingress", "a", "-n", stack.home, *(f"{key}-" for key in Owner(stack.name, stack.state).labels))
+    kubectl("delete", "secret", f"ingresskit-{stack.name}", "-n", stack.state)
+    called = mark(stack, "a")
+    with pytest.raises(
+        ConflictError, match=f"^{re.escape(called)} looks after Ingress {stack.home}/a: nothing was sent"
+    ):
         stack.bring("a", ingress_apply={"adopt": True})
-    assert "Ingress ik-kept/a" in str(caught.value)
-    assert "exists and belongs to Flux's Kustomization flux-system/edge: rename it in the inventory" in str(
-        caught.value
-    )
+    assert stack.record() is None
+    stack.bring("a", ingress_apply={"adopt_from": [called.rpartition(" ")[2]]})
+    live = stack.api.get(Ref("networking.k8s.io", "Ingress", stack.home, "a"))
+    assert not set(FLUX) & set(live["metadata"]["labels"]) and TRACKING not in live["metadata"]["annotations"]

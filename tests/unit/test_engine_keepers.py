@@ -5,7 +5,7 @@ import pytest
 from module_utils.ingresskit.engine.keepers import keeper, refuse_kept
 from module_utils.ingresskit.engine.plan import plan, plan_removal
 from module_utils.ingresskit.errors import ConflictError
-from tests.unit.test_engine_plan import OWNER, PAGE, SPACE, alive, entry, released, rendered, snapshot
+from tests.unit.test_engine_plan import FIELDS, OWNER, PAGE, SPACE, alive, entry, released, rendered, snapshot
 
 ID = "argocd.argoproj.io/tracking-id"
 INSTANCE = "app.kubernetes.io/instance"
@@ -62,71 +62,69 @@ def test_a_label_that_is_rendered_just_so_tells_nothing():
     assert keeper(labelled({INSTANCE: "other"}, BY_ARGOCD), wanted)
 
 
-def refusal(changes):
+def refusal(changes, *let_go):
     with pytest.raises(ConflictError) as caught:
-        refuse_kept(changes, OWNER.stack)
+        refuse_kept(changes, let_go)
     return str(caught.value)
 
 
 def test_one_message_names_tool_objects_and_remedy():
     pages = [rendered(f"page-{number}", data={"text": "ours"}) for number in range(5)]
     live = [tracked(f"edge:/ConfigMap:cafe/page-{number}", page) for number, page in enumerate(pages)]
-    told = refusal(plan(pages, snapshot(*live), released(*pages)))
+    told = refusal(plan(pages, snapshot(*live), released(*pages)), "other")
     assert told.startswith(
         "Argo CD's Application edge looks after ConfigMap cafe/page-0, ConfigMap cafe/page-1, ConfigMap cafe/page-2 "
         "and 2 more: nothing was sent"
     )
-    assert "argocd app delete edge --cascade=false" in told
-    assert f"kubectl annotate configmap -A -l ingresskit.io/stack=edge {ID}-" in told
+    assert told.endswith("argocd app delete edge --cascade=false, then set ingress_apply.adopt_from: [edge]")
 
 
 def test_each_tool_has_its_line():
     other = rendered("other")
-    told = refusal(plan([PAGE, other], snapshot(labelled(FLUX), tracked("edge:/ConfigMap:cafe/other", other)), None))
-    argocd, flux = told.splitlines()
+    changes = plan([PAGE, other], snapshot(labelled(FLUX), tracked("edge:/ConfigMap:cafe/other", other)), None)
+    argocd, flux = refusal(changes).splitlines()
     assert argocd.startswith("Argo CD's Application edge looks after ConfigMap cafe/other:")
     assert flux.startswith("Flux's Kustomization flux-system/apps looks after ConfigMap cafe/page:")
-    assert "spec.deletionPolicy: Orphan" in flux
-    assert f"kubectl label configmap -A -l ingresskit.io/stack=edge {' '.join(f'{key}-' for key in FLUX)}" in flux
+    assert "set spec.deletionPolicy: Orphan in Kustomization flux-system/apps, then delete it" in flux
+    assert refusal(changes, "edge") == flux
+    refuse_kept(changes, ["edge", "flux-system/apps"])
 
 
 @pytest.mark.parametrize(
     "changes",
     [
         plan([PAGE], snapshot(labelled(FLUX)), released(PAGE)),  # also where nothing would be written
+        plan([PAGE], snapshot(alive(labels=FLUX)), None, adopt=True),  # as it comes from Git, without our labels
         plan([rendered("other")], snapshot(labelled(FLUX)), released(PAGE)),
         plan_removal(snapshot(labelled(FLUX)), released(PAGE)),
     ],
-    ids=["unchanged", "pruned", "removed"],
+    ids=["unchanged", "never ours", "pruned", "removed"],
 )
 def test_whatever_is_planned(changes):
     assert "Flux's Kustomization flux-system/apps looks after ConfigMap cafe/page:" in refusal(changes)
 
 
-def test_a_namespace_that_is_only_used_is_no_hindrance():
+def test_what_is_only_used_is_no_hindrance():
+    """A namespace, and definitions that somebody else brings: these are told with a remedy of their own."""
     space = alive(SPACE, labels=FLUX)
-    changes = plan([SPACE, PAGE], snapshot(space, alive(), namespaces=[space]), released(PAGE))
-    refuse_kept(changes, OWNER.stack)
-    assert [(change.action, change.reason) for change in changes.of("skipped")] == [
-        ("skipped", "exists and belongs to Flux's Kustomization flux-system/apps")
-    ]
+    crd = rendered("pages.example", "CustomResourceDefinition", None)
+    changes = plan([SPACE, crd, PAGE], snapshot(space, alive(crd, labels=FLUX), alive(), namespaces=[space]), None)
+    refuse_kept(changes)
+    (skipped, conflicted) = changes.of("skipped", "conflicted")
+    whose = "exists and belongs to Flux's Kustomization flux-system/apps"
+    assert (skipped.reason, conflicted.reason) == (whose, f"{whose}: leave it to that stack and say source: none here")
 
 
-@pytest.mark.parametrize("adopt", [False, True])
-def test_a_namesake_of_theirs_is_told_as_theirs_and_never_adopted(adopt):
-    changes = plan([PAGE], snapshot(alive(labels=FLUX)), None, adopt=adopt)
-    refuse_kept(changes, OWNER.stack)  # not of the stack: an ordinary namesake
-    (change,) = changes
+@pytest.mark.parametrize("live", [alive(labels=FLUX), labelled(FLUX)], ids=["never ours", "ours"])
+def test_what_they_let_go_of_is_taken_over(live):
+    live["metadata"]["managedFields"] = [entry("kustomize-controller", FIELDS)]
+    (change,) = plan([PAGE], snapshot(live), None, adopt_from=["flux-system/apps"])
+    assert (change.action, change.adopt) == ("configured", True)
+    (change,) = plan([rendered("other")], snapshot(live), None, adopt_from=["flux-system/apps"]).of("created")
+    assert not change.adopt
+
+
+def test_adopting_is_no_leave_to_take_from_them():
+    (change,) = plan([PAGE], snapshot(alive(labels=FLUX)), None, adopt=True, adopt_from=["other"])
     assert change.action == "conflicted"
     assert change.reason.startswith("exists and belongs to Flux's Kustomization flux-system/apps: rename it")
-
-
-@pytest.mark.parametrize("manager", ["argocd-controller", "kustomize-controller"])
-def test_what_they_let_go_of_is_taken_over(manager):
-    fields = {"f:data": {"f:text": {}}}
-    left = alive(PAGE, entry("ingresskit", {"f:metadata": {}}), entry(manager, fields))
-    (change,) = plan([PAGE], snapshot(left), released(PAGE), adopt=True)
-    assert (change.action, change.adopt) == ("configured", True)
-    (change,) = plan([PAGE], snapshot(left), released(PAGE))
-    assert change.action == "conflicted"
-    assert change.reason.endswith(f"or ingress_apply.adopt: true to take over from {manager}")

@@ -8,14 +8,13 @@ https://fluxcd.io/flux/components/kustomize/kustomizations/ and helmreleases/, "
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 from ..api.resources import Object, Ref
 from ..errors import ConflictError
 from .changes import ChangeSet
 from .fields import entries
-from .ownership import STACK
 
 TRACKING = "argocd.argoproj.io/tracking-id"  # annotation: APPLICATION:GROUP/KIND:NAMESPACE/NAME
 _OWN_LABEL = "argocd.argoproj.io/instance"  # the label that many have Argo CD use instead of the one below
@@ -23,19 +22,17 @@ _INSTANCE = "app.kubernetes.io/instance"  # Argo CD's before 3.0; Helm charts an
 ARGOCD_MANAGERS = frozenset({"argocd-controller", "argocd-application-controller"})
 FLUX_MANAGERS = frozenset({"kustomize-controller", "helm-controller"})
 _FLUX = {"kustomize.toolkit.fluxcd.io": "Kustomization", "helm.toolkit.fluxcd.io": "HelmRelease"}
+_CRD = "CustomResourceDefinition"
 _NAMED = 3  # objects in a message, before "and 5 more"
 
 
 @dataclass(frozen=True, order=True)
 class Keeper:
-    """The object of a GitOps tool that applies others: ``name`` with its namespace where that is known.
-
-    ``marks``: what it has on them, as arguments of ``kubectl label`` or ``annotate`` that remove it."""
+    """The object of a GitOps tool that applies others: ``name`` with its namespace where that is known."""
 
     tool: str
     kind: str
     name: str
-    marks: tuple[str, ...]
 
     def __str__(self) -> str:
         return f"{self.tool}'s {self.kind} {self.name}"
@@ -58,19 +55,19 @@ def keeper(live: Object, desired: Object | None = None) -> Keeper | None:
     return _flux(live) or _argocd(live, desired)
 
 
-def refuse_kept(changes: ChangeSet, stack: str) -> None:
-    """Raises ConflictError where a plan is about objects of the stack that a GitOps tool looks after: whatever is
-    written there it would undo, and what is deleted make again."""
+def refuse_kept(changes: ChangeSet, let_go: Collection[str] = ()) -> None:
+    """Raises ConflictError where a plan is about objects that a GitOps tool looks after: whatever is written there it
+    would undo, and what is deleted make again. ``let_go``: names of those that have been told to leave them alone.
+
+    What the plan leaves alone anyway is no hindrance, nor are definitions (``plan`` has a word of its own for them)."""
     kept: dict[Keeper, list[Ref]] = {}
     for change in changes:
-        live = change.live or {"metadata": {}}
-        if change.action == "skipped" or (live["metadata"].get("labels") or {}).get(STACK) != stack:
-            continue
-        found = keeper(live, change.desired)
-        if found:
+        found = keeper(change.live, change.desired) if change.live else None
+        spared = change.action == "skipped" or (change.action == "conflicted" and change.ref.kind == _CRD)
+        if found and not spared and found.name not in let_go:
             kept.setdefault(found, []).append(change.ref)
     if kept:
-        raise ConflictError("\n".join(_refusal(found, kept[found], stack) for found in sorted(kept)))
+        raise ConflictError("\n".join(_refusal(found, kept[found]) for found in sorted(kept)))
 
 
 def _flux(live: Object) -> Keeper | None:
@@ -78,8 +75,7 @@ def _flux(live: Object) -> Keeper | None:
     for group, kind in _FLUX.items():
         name = labels.get(f"{group}/name")
         if name:
-            marks = (f"{group}/name", f"{group}/namespace")
-            return Keeper("Flux", kind, _place(labels.get(marks[1], ""), name), marks)
+            return Keeper("Flux", kind, _place(labels.get(f"{group}/namespace", ""), name))
     return None
 
 
@@ -88,13 +84,13 @@ def _argocd(live: Object, desired: Object | None) -> Keeper | None:
     labels = metadata.get("labels") or {}
     tracked = _application((metadata.get("annotations") or {}).get(TRACKING, ""), live)
     if tracked:
-        return Keeper("Argo CD", "Application", tracked, (TRACKING,))
+        return Keeper("Argo CD", "Application", tracked)
     if _OWN_LABEL in labels:
-        return Keeper("Argo CD", "Application", labels[_OWN_LABEL], (_OWN_LABEL,))
+        return Keeper("Argo CD", "Application", labels[_OWN_LABEL])
     name = labels.get(_INSTANCE)
     rendered = ((desired or {}).get("metadata") or {}).get("labels") or {}
     if name and name != rendered.get(_INSTANCE) and _set_by_argocd(live):
-        return Keeper("Argo CD", "Application", name, (_INSTANCE,))
+        return Keeper("Argo CD", "Application", name)
     return None
 
 
@@ -125,18 +121,11 @@ def _place(namespace: str, name: str) -> str:
     return f"{namespace}/{name}" if namespace else name
 
 
-def _refusal(found: Keeper, refs: Sequence[Ref], stack: str) -> str:
+def _refusal(found: Keeper, refs: Sequence[Ref]) -> str:
     more = f" and {len(refs) - _NAMED} more" if len(refs) > _NAMED else ""
-    verb = "annotate" if found.marks == (TRACKING,) else "label"
-    marks = " ".join(f"{mark}-" for mark in found.marks)
     return (
         f"{found} looks after {', '.join(map(str, refs[:_NAMED]))}{more}: nothing was sent, as it would undo that. "
-        "Change what Git holds (playbooks/render.yml); playbooks/smoke.yml and playbooks/drift.yml work as ever. "
-        f"To have ingresskit bring the stack from now on: 1. {found.let_go}; "
-        f"2. kubectl {verb} {_kinds(refs)} -A -l {STACK}={stack} {marks}; 3. run again with ingress_apply.adopt: true"
+        "Where it brings this stack, change what Git holds (playbooks/render.yml); playbooks/smoke.yml and "
+        "playbooks/drift.yml work as ever. Where it is about something else, choose other names in the inventory. "
+        f"To bring them by ingresskit from now on: {found.let_go}, then set ingress_apply.adopt_from: [{found.name}]"
     )
-
-
-def _kinds(refs: Iterable[Ref]) -> str:
-    """The kinds as kubectl takes them."""
-    return ",".join(sorted({f"{ref.kind}.{ref.group}".lower().rstrip(".") for ref in refs}))

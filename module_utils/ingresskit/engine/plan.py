@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
@@ -37,6 +37,21 @@ class _Basis:
     record: Release | None
     force: bool
     adopt: bool
+    adopt_from: Collection[str]
+
+    def adopts(self, live: Object, obj: Object) -> bool:
+        """Whether what others hold of an object is to be taken over: asked for, or let go of by who looked after it."""
+        return self.adopt or self._let_go(live, obj)
+
+    def bound(self, live: Object, obj: Object) -> bool:
+        """Whether it cannot be adopted, as it belongs to somebody who looks after it: another stack or part, another
+        ApplySet, Argo CD or Flux, or an object whose controller would make it anew."""
+        labels, kept = _labels(live), keeper(live, obj) is not None and not self._let_go(live, obj)
+        return STACK in labels or PART_OF in labels or kept or _maker(live) is not None
+
+    def _let_go(self, live: Object, obj: Object) -> bool:
+        kept = keeper(live, obj) if self.adopt_from else None
+        return kept is not None and kept.name in self.adopt_from
 
 
 def plan(
@@ -46,6 +61,7 @@ def plan(
     *,
     force_conflicts: bool = False,
     adopt: bool = False,
+    adopt_from: Collection[str] = (),
 ) -> ChangeSet:
     """What has to be done so that the cluster holds ``objects`` (normalised, owned: see ``ownership.own``) and nothing
     else of the stack.
@@ -56,6 +72,7 @@ def plan(
     that exists and is not ours. deleted: ours, no longer wanted, without the keep annotation.
     ``adopt``: a namesake that belongs to nobody is configured instead, and so is what is ours where kubectl or helm
     still hold fields of it; ``Change.adopt`` is set then. Namespaces are never adopted: they would go with the stack.
+    ``adopt_from``: the same for what these Applications, Kustomizations and HelmReleases have let go of (``keepers``).
     Raises ClusterError where ``objects`` is empty (an empty render never prunes) or holds an object twice.
     """
     if not objects:
@@ -64,7 +81,7 @@ def plan(
         )
     wanted = {Ref.of(obj): obj for obj in objects}
     _refuse_twins(objects, wanted)
-    basis = _Basis(seen, record, force_conflicts, adopt)
+    basis = _Basis(seen, record, force_conflicts, adopt, adopt_from)
     applied = [_change(ref, obj, basis) for ref, obj in wanted.items()]
     applied.sort(key=lambda change: stage(change.ref))
     gone = [ref for ref in _held(seen, record) if ref not in wanted]
@@ -109,20 +126,22 @@ def _change(ref: Ref, obj: Object, basis: _Basis) -> Change:
         return _compared(ref, obj, live, basis)
     if ref.kind == "Namespace":
         return Change(ref, "skipped", obj, live, _whose(live))
-    if basis.adopt and not _bound(live):
+    bound = basis.bound(live, obj)
+    if basis.adopts(live, obj) and not bound:
         was = f", was managed by {', '.join(holders(live))}" if holders(live) else ""
         return _complete(Change(ref, "configured", obj, live, f"adopted{was}", adopt=True))
     remedy = _SHARE if ref.kind == "CustomResourceDefinition" else _RENAME
-    return Change(ref, "conflicted", obj, live, f"{_whose(live)}: {remedy if _bound(live) else _ADOPT}")
+    return Change(ref, "conflicted", obj, live, f"{_whose(live)}: {remedy if bound else _ADOPT}")
 
 
 def _compared(ref: Ref, obj: Object, live: Object, basis: _Basis) -> Change:
     """The change of an object that is there and ours."""
-    record, former = basis.record, legacies(live) if basis.adopt else []
+    adopt = basis.adopts(live, obj)
+    record, former = basis.record, legacies(live) if adopt else []
     as_left = record is not None and _as_left(ref, live, record) and record.objects[ref].hash == fingerprint(obj)
     if as_left and _labelled(live, obj) and not former:
         return Change(ref, "unchanged", obj, live, done=True)
-    unfinished = basis.adopt and not _labelled(live, obj)  # adopted by a run that was killed
+    unfinished = adopt and not _labelled(live, obj)  # adopted by a run that was killed
     released = record.released(ref) if record else None
     lost = _missed(released, obj, live) if released is not None else []
     rivals = [loss for loss in lost if loss.operation == "Apply" and loss.manager not in former]
@@ -189,13 +208,6 @@ def _removal(ref: Ref, seen: Snapshot) -> Change:
     if _annotated(live, KEEP):
         return Change(ref, "skipped", None, live, f"kept: it is annotated {KEEP}")
     return Change(ref, "deleted", None, live)
-
-
-def _bound(live: Object) -> bool:
-    """Whether an object belongs to somebody who looks after it: another stack or part, another ApplySet, Argo CD or
-    Flux, or an object whose controller would make it anew. Then it cannot be adopted."""
-    labels = _labels(live)
-    return STACK in labels or PART_OF in labels or keeper(live) is not None or _maker(live) is not None
 
 
 def _maker(live: Object) -> Object | None:

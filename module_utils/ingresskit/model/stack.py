@@ -43,10 +43,17 @@ class Apply(Model):
         bool,
         Field(
             description="Take over objects of the same name that belong to no stack (never Namespaces), and what "
-            "kubectl apply, helm, or an Argo CD or Flux that has let go of them hold of objects. What was taken over "
-            "goes when the stack is removed."
+            "kubectl apply or helm hold of objects. What was taken over goes when the stack is removed."
         ),
     ] = False
+    adopt_from: Annotated[
+        list[str],
+        Field(
+            description="Take over what these Applications of Argo CD, Kustomizations or HelmReleases of Flux have let "
+            "go of, by the names that the refusal tells (edge, flux-system/edge). Have them let go first: they would "
+            "undo it."
+        ),
+    ] = []
     history: Annotated[int, Field(ge=1, le=100, description="Number of releases that are kept to return to.")] = 10
     lock_wait: Annotated[Seconds, Field(description="Seconds to wait for another run on the same stack to end.")] = 0
 
