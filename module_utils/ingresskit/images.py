@@ -26,5 +26,7 @@ NGINX = ImageRef("docker.io", "nginx/nginx-ingress", "5.5.4")
 TRAEFIK = ImageRef("docker.io", "library/traefik", "v3.7.15")
 INGRESS_NGINX = ImageRef("registry.k8s.io", "ingress-nginx/controller", "v1.15.1")
 ECHO = ImageRef("docker.io", "ingresskit/echo", "0.1.0")
+# the toolkit itself, for Jobs (container/Dockerfile)
+TOOLKIT = ImageRef("docker.io", "ingresskit/toolkit", "0.1.0")
 # serves the custom 404 page; any image with nginx does, this one runs without root
 PAGE = ImageRef("docker.io", "nginxinc/nginx-unprivileged", "1.28.0-alpine")

@@ -21,6 +21,7 @@ API_VERSIONS = {
     "RoleBinding": "rbac.authorization.k8s.io/v1",
     "PodDisruptionBudget": "policy/v1",
     "HorizontalPodAutoscaler": "autoscaling/v2",
+    "Job": "batch/v1",
     "Certificate": "cert-manager.io/v1",
     "ServiceMonitor": "monitoring.coreos.com/v1",
     "Policy": "k8s.nginx.org/v1",

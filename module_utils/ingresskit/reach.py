@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
@@ -17,6 +18,8 @@ from .oracle.types import Target
 if TYPE_CHECKING:
     from .api.client import KubeApi
 
+_LOOPBACK = re.compile(r"127\.|::1$|localhost$")
+
 
 def find_targets(api: KubeApi, stack: Stack, dialect: IngressController) -> list[Target | ClusterError]:
     """Where each way in is, or why that is not known, in the order of the inventory."""
@@ -24,9 +27,9 @@ def find_targets(api: KubeApi, stack: Stack, dialect: IngressController) -> list
 
     namespace, found = dialect.namespace(stack.controller), list[Target | ClusterError]()
     for index, expose in enumerate(stack.controller.exposes):
-        service = _service(expose, dialect)
+        service, address = _service(expose, dialect), _address(api, expose)
         try:
-            target = find_target(api, type=expose.type, namespace=namespace, service=service, address=expose.address)
+            target = find_target(api, type=expose.type, namespace=namespace, service=service, address=address)
             found.append(replace(target, way=service if index else ""))
         except ClusterError as error:
             found.append(error)
@@ -45,7 +48,7 @@ def reached(api: KubeApi, stack: Stack, dialect: IngressController) -> Iterator[
         for expose, target in zip(stack.controller.exposes, find_targets(api, stack, dialect), strict=True):
             if isinstance(target, ClusterError):
                 raise target
-            if expose.type == "ClusterIP" and expose.address is None and not inside():
+            if expose.type == "ClusterIP" and _address(api, expose) is None and not inside():
                 from .api.forward import forwarded
 
                 place = dialect.namespace(stack.controller), _service(expose, dialect)
@@ -53,6 +56,13 @@ def reached(api: KubeApi, stack: Stack, dialect: IngressController) -> Iterator[
             else:
                 targets.append(target)
         yield targets
+
+
+def _address(api: KubeApi, expose: Expose) -> str | None:
+    """The address that the inventory gives. A loopback one (kind's node ports on the user's machine) is the Pod itself
+    where this runs in one: there the cluster tells."""
+    given = expose.address
+    return None if given and api.in_pod and _LOOPBACK.match(given) else given
 
 
 def _service(expose: Expose, dialect: IngressController) -> str:

@@ -6,10 +6,14 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from . import model
 from .api.resources import Ref
+from .app_files import read_app_files
 from .converge import Prepared, render_offline
 from .engine.stages import stage
 from .manifests import Object
+from .render.portable import hosts_file, portable
+from .render.smoke_job import smoke_objects
 from .render.tree import in_waves, stream, tree
 
 
@@ -21,12 +25,25 @@ def render_for_git(
     Raises InventoryError where a cluster would be needed or a private key would stand in a file.
     """
     prepared, objects = render_offline(inventory, base_dir)
-    git = prepared.stack.ingress_git
-    if git.tool == "argocd":
+    git, home = prepared.stack.ingress_git, prepared.dialect.namespace(prepared.stack.controller)
+    argo = git.tool == "argocd"
+    if argo:
         objects = in_waves(objects, _order)
+    smoke: list[Object] = []
+    if git.smoke is not None:
+        text = _inventory(prepared, inventory, base_dir)
+        smoke = smoke_objects(prepared.stack, git.smoke, prepared.dialect, text, objects)
+        if argo:  # what the Job needs is in place before the last wave
+            smoke = [*in_waves(smoke[:-1], _order), smoke[-1]]
     if (layout or git.layout) == "stream":
-        return prepared, stream(objects, _order)
-    return prepared, tree(objects, prepared.dialect.namespace(prepared.stack.controller), _order)
+        return prepared, stream(objects, _order, smoke, apart=not argo)
+    return prepared, tree(objects, home, _order, smoke, apart=not argo)
+
+
+def _inventory(prepared: Prepared, inventory: Mapping[str, Any], base_dir: Path) -> str:
+    """The inventory file for the smoke Job."""
+    variables, __ = model.merged(inventory, read_app_files(inventory.get("ingress_app_files"), base_dir))
+    return hosts_file(portable(variables, prepared.stack, prepared.facts), prepared.stack)
 
 
 def _order(obj: Object) -> int:

@@ -21,7 +21,7 @@ DNS_1035 = re.compile(r"[a-z]([-a-z0-9]{0,61}[a-z0-9])?")
 LABEL_VALUE = re.compile(r"([A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?)?")
 PORT_NAME = re.compile(r"(?=.*[a-z])[a-z0-9]([-a-z0-9]{0,13}[a-z0-9])?")
 CLUSTER_WIDE = {"Namespace", "ClusterRole", "ClusterRoleBinding", "IngressClass"}
-KINDS = """ClusterRole ClusterRoleBinding ConfigMap DaemonSet Deployment Ingress IngressClass Namespace NetworkPolicy
+KINDS = """ClusterRole ClusterRoleBinding ConfigMap DaemonSet Deployment Ingress IngressClass Job Namespace NetworkPolicy
 PodDisruptionBudget Role RoleBinding Secret Service ServiceAccount"""
 MODELS = {kind: f"V1{kind}" for kind in KINDS.split()} | {"HorizontalPodAutoscaler": "V2HorizontalPodAutoscaler"}
 MAY_BE_EMPTY = {
@@ -43,7 +43,7 @@ def faults(objects: list[Object], outside: Collection[str] = ()) -> list[str]:
 
 def pod_of(obj: Object) -> Object | None:
     """The Pod spec of a workload."""
-    return obj["spec"]["template"]["spec"] if obj["kind"] in ("Deployment", "DaemonSet") else None
+    return obj["spec"]["template"]["spec"] if obj["kind"] in ("Deployment", "DaemonSet", "Job") else None
 
 
 def restricted(pod: Object) -> Iterator[str]:
@@ -156,7 +156,7 @@ def _workload(obj: Object, pod: Object) -> Iterator[str]:
     labels = spec["template"]["metadata"]["labels"]
     yield from _labels(labels, LABEL_VALUE)
     yield from _labels(spec["template"]["metadata"].get("annotations", {}), re.compile(".*", re.DOTALL))
-    if not spec["selector"]["matchLabels"].items() <= labels.items():
+    if obj["kind"] != "Job" and not spec["selector"]["matchLabels"].items() <= labels.items():
         yield "its selector does not select its own Pods"
     volumes = {volume["name"] for volume in pod.get("volumes", ())}
     for container in [*pod.get("initContainers", ()), *pod["containers"]]:

@@ -5,6 +5,7 @@ import pytest
 from module_utils.ingresskit.api.client import Listing
 from module_utils.ingresskit.api.exposure import find_target
 from module_utils.ingresskit.api.facts import test_doubles as doubles_of
+from module_utils.ingresskit.api.failures import Forbidden
 from module_utils.ingresskit.api.resources import Ref
 from module_utils.ingresskit.errors import ClusterError
 from module_utils.ingresskit.oracle.types import Target
@@ -130,6 +131,29 @@ def test_find_target(kind, address, objects, target):
     assert (
         find_target(DictionaryApi(*objects), type=kind, namespace="ingress", service="edge", address=address) == target
     )
+
+
+class InNamespaces(DictionaryApi):
+    """The same for somebody with rights in namespaces alone."""
+
+    def list_objects(self, resource, namespace=None, selector=None):
+        if namespace is None:
+            raise Forbidden("no")
+        return super().list_objects(resource, namespace, selector)
+
+    def get(self, ref):
+        if not ref.namespace:
+            raise Forbidden("no")
+        return super().get(ref)
+
+
+@pytest.mark.parametrize("spec", [{}, LOCAL], ids=["Cluster", "Local"])
+def test_without_a_right_to_nodes_a_ready_pod_tells_of_its_own(spec):
+    api = InNamespaces(service(spec), *NODES, pod("a", "False"), pod("b"))
+    found = find_target(api, type="NodePort", namespace="ingress", service="edge")
+    assert found == Target("172.18.0.3", 30080, 30443, "NodePort on node n2, of Pod b")
+    with pytest.raises(ClusterError, match="nodes may not be read, and no Pod behind the Service is ready: set its"):
+        find_target(InNamespaces(service(spec)), type="NodePort", namespace="ingress", service="edge")
 
 
 LOST = {

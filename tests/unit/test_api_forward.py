@@ -57,6 +57,8 @@ def test_without_a_ready_pod_there_is_nothing_to_forward_to():
 class Api:
     """Test double: an API server's own Service at ``address``, and the CA that is trusted."""
 
+    in_pod = False
+
     def __init__(self, pem, address="127.0.0.1", problem=None):
         self.context = ssl.create_default_context(cadata=pem) if pem else None
         self.address, self.problem = address, problem
@@ -92,6 +94,12 @@ def test_who_meets_the_api_server_at_its_service_is_within(networks):
     assert not within(Api(ours, "127.0.0.9")), "nobody answers"
     assert not within(Api(None)), "nothing to verify with"
     assert not within(Api(ours, problem=Forbidden("no", 403)))
+
+
+def test_a_pod_with_its_own_credentials_is_within_and_need_not_ask():
+    api = Api(None, problem=Forbidden("no", 403))
+    api.in_pod = True
+    assert within(api)
 
 
 def test_an_api_server_that_is_not_verified_proves_nothing(networks):

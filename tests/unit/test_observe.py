@@ -371,6 +371,15 @@ def test_only_a_smoke_test_looks_at_what_cert_manager_made():
     assert observe.existing_secrets(api, uses, stack, Facts(), issued=True).secrets == {("e", "e-tls"): None}
 
 
+def test_a_smoke_test_reads_no_passwords():
+    app = {"hosts": {"e.example": "x:80"}, "options": {"basic_auth": {"secret": "users"}}}
+    stack, api = model.load({"ingress_apps": {"e": app}}), ApiDouble()
+    observe.existing_secrets(api, [], stack, Facts(), issued=True)
+    assert api.read == []
+    observe.existing_secrets(api, [], stack, Facts())
+    assert api.read == ["Secret e/users"]
+
+
 def test_a_secret_of_many_hosts_is_read_once():
     apps = {
         name: {

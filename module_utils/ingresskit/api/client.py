@@ -375,6 +375,11 @@ class KubeApi:
     def refused(self) -> str:
         return self._transport.refused
 
+    @property
+    def in_pod(self) -> bool:
+        """Whether this runs in a Pod of the cluster, with that Pod's own credentials."""
+        return self._transport.in_pod
+
     def upgrade(self, path: str) -> Upgrade:
         """How to open WebSockets at a path."""
         return self._transport.upgrade(path)

@@ -23,7 +23,8 @@ def find_target(api: Api, *, type: str, namespace: str, service: str, address: s
     """One address and the ports of the controller's Service: those of http and https, and of streams.
 
     ``type``: NodePort (allocated node ports; the given address, else the first Ready node's ExternalIP, else its
-    InternalIP; with externalTrafficPolicy Local of a node that runs a ready endpoint), LoadBalancer
+    InternalIP; with externalTrafficPolicy Local of a node that runs a ready endpoint; where nodes may not be read, the
+    one of a ready Pod), LoadBalancer
     (status.loadBalancer.ingress), ClusterIP (the cluster IP) or HostPort (node of a ready Pod, as with NodePort; its
     hostPorts).
     Raises ClusterError naming ``ingress_controller.expose`` where none is found.
@@ -57,14 +58,33 @@ def _node_ports(service: Object) -> list[tuple[str, int, int]]:
 def _node_port(api: Api, service: Object) -> _Found:
     ports = _node_ports(service)
     local = service["spec"].get("externalTrafficPolicy") == "Local"
+    try:
+        nodes = [node for node in api.list_objects(_NODE).items if _is_ready(node)]
+    except Forbidden:  # with rights in namespaces alone: a node that runs the controller has its ports open in any case
+        return *_host_of_a_pod(api, service), ports
     serving = _serving_nodes(api, service) if local else None
-    nodes = [node for node in api.list_objects(_NODE).items if _is_ready(node)]
     chosen = [node for node in nodes if serving is None or node["metadata"]["name"] in serving]
     if not chosen:
         lack = "runs a ready endpoint (externalTrafficPolicy Local)" if nodes else "is Ready"
         return "", f"NodePort: no node {lack}", ports
     node = min(chosen, key=lambda node: str(node["metadata"]["name"]))
     return _node_address(node), f"NodePort on node {node['metadata']['name']}", ports
+
+
+def _host_of_a_pod(api: Api, service: Object) -> tuple[str, str]:
+    """The address of a node with a ready Pod of the Service, as the Pod itself tells it."""
+    for pod in _pods_of(api, service):
+        if _is_ready(pod) and pod["status"].get("hostIP"):
+            name, host = pod["metadata"]["name"], pod["spec"]["nodeName"]
+            return pod["status"]["hostIP"], f"NodePort on node {host}, of Pod {name}"
+    return "", "NodePort: nodes may not be read, and no Pod behind the Service is ready"
+
+
+def _pods_of(api: Api, service: Object) -> list[Object]:
+    """The Pods that a Service selects, by name; none where it has no selector."""
+    selector = ",".join(f"{key}={value}" for key, value in (service["spec"].get("selector") or {}).items())
+    pods = api.list_objects(_POD, service["metadata"]["namespace"], selector).items if selector else []
+    return sorted(pods, key=lambda pod: str(pod["metadata"]["name"]))
 
 
 def _load_balancer(__: Api, service: Object) -> _Found:
@@ -85,11 +105,9 @@ def _cluster_ip(__: Api, service: Object) -> _Found:
 
 
 def _host_port(api: Api, service: Object) -> _Found:
-    selector = ",".join(f"{key}={value}" for key, value in (service["spec"].get("selector") or {}).items())
-    if not selector:
+    if not service["spec"].get("selector"):
         return "", "HostPort: the Service selects no Pods", []
-    pods = api.list_objects(_POD, service["metadata"]["namespace"], selector).items
-    for pod in sorted(pods, key=lambda pod: str(pod["metadata"]["name"])):
+    for pod in _pods_of(api, service):
         ports = list(_host_ports(pod))
         if ports and _is_ready(pod):
             name, host = pod["metadata"]["name"], pod["spec"]["nodeName"]

@@ -46,6 +46,7 @@ class Access:
     proxy: str | None = None
     credentials: Credentials = field(default_factory=Credentials)
     headers: Mapping[str, str] = field(default_factory=dict)
+    in_pod: bool = False  # the credentials are those of the Pod that this runs in: it is on the cluster's network
 
 
 @dataclass(frozen=True)
@@ -211,4 +212,5 @@ def _in_cluster(context: str | None, env: Mapping[str, str]) -> Access:
         origin="the Pod's service account",
         ca_pem=(SERVICE_ACCOUNT / "ca.crt").read_text(encoding="ascii"),
         credentials=TokenFile(SERVICE_ACCOUNT / "token"),
+        in_pod=True,
     )

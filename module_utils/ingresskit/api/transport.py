@@ -130,6 +130,11 @@ class Transport:
             raise failure(response.status, _status(response), call.subject)
         return response
 
+    @property
+    def in_pod(self) -> bool:
+        """Whether this runs in a Pod, with that Pod's own credentials."""
+        return self._access.in_pod
+
     def upgrade(self, path: str) -> Upgrade:
         """How to open WebSockets at a path."""
         secure = self._access.server.startswith("https:")

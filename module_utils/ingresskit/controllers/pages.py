@@ -23,10 +23,13 @@ INTERCEPT = "proxy_intercept_errors"
 
 def page_name(stack: Stack) -> str:
     """Of the Pods with the pages, and of what belongs to them: two stacks may have apps in one namespace."""
-    name = f"{stack.name}-default-backend"
-    if len(name) <= LONGEST_NAME:
-        return name
-    return f"{hashlib.sha256(stack.name.encode()).hexdigest()[:8]}-default-backend"
+    return stack_name(stack, "default-backend")
+
+
+def stack_name(stack: Stack, what: str) -> str:
+    """``STACK-what``, by a hash of the stack's name where that would be longer than a name may be."""
+    name = f"{stack.name}-{what}"
+    return name if len(name) <= LONGEST_NAME else f"{hashlib.sha256(stack.name.encode()).hexdigest()[:8]}-{what}"
 
 
 def page_backend(stack: Stack) -> Backend:

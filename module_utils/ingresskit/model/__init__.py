@@ -15,7 +15,7 @@ from .stack import Stack
 
 PREFIX = "ingress_"
 
-__all__ = ["PREFIX", "Stack", "load", "variables"]
+__all__ = ["PREFIX", "Stack", "load", "merged", "variables"]
 
 
 def variables() -> list[str]:
@@ -29,10 +29,7 @@ def load(inventory: Mapping[str, Any], app_files: Sequence[AppFile] = ()) -> Sta
     Takes every variable whose name begins with ``ingress_``, layers (``ingress_apps__prod``) included, and no other.
     Raises InventoryError, which names every fault by its path.
     """
-    ours = {name: value for name, value in inventory.items() if name.startswith(PREFIX)}
-    ours, places = add_app_files(ours, app_files)
-    data = flatten(ours)
-    data = {name: value for name, value in data.items() if value is not None}
+    data, places = merged(inventory, app_files)
     data["ingress_apps"] = inherit_options(data.get("ingress_apps", {}), data.get("ingress_hosts"))
     problems = _misnamed(data)
     known = {name: data[name] for name in data if name in Stack.model_fields}
@@ -43,6 +40,14 @@ def load(inventory: Mapping[str, Any], app_files: Sequence[AppFile] = ()) -> Sta
     if problems:
         raise InventoryError(problems)
     return stack
+
+
+def merged(inventory: Mapping[str, Any], app_files: Sequence[AppFile] = ()) -> tuple[dict[str, Any], dict[str, str]]:
+    """Our variables with the apps of the files and every layer merged in, and in which file an app stands. Another
+    ``load`` of them gives the same stack. Raises InventoryError for an app that stands in two places."""
+    ours = {name: value for name, value in inventory.items() if name.startswith(PREFIX)}
+    ours, places = add_app_files(ours, app_files)
+    return {name: value for name, value in flatten(ours).items() if value is not None}, places
 
 
 def _misnamed(data: Mapping[str, Any]) -> list[Problem]:

@@ -11,6 +11,7 @@ from pydantic import Field, PrivateAttr
 from .apps import App, HostOwner
 from .base import DnsLabel, HostName, HttpPath, Labels, Model, Seconds
 from .controller import Controller
+from .git import Git
 from .routes import Site, sites_of
 from .tls import Ca
 
@@ -86,18 +87,6 @@ class Smoke(Model):
     extra: Annotated[
         list[ExtraProbe], Field(description="Smoke tests of your own, beside those derived from the inventory.")
     ] = []
-
-
-class Git(Model):
-    """How ``playbooks/render.yml`` writes the manifests."""
-
-    layout: Annotated[
-        Literal["files", "stream"], Field(description="A file for each object, or one file with all of them.")
-    ] = "files"
-    tool: Annotated[
-        Literal["kubectl", "flux", "argocd"],
-        Field(description="What will apply them; argocd adds the order as sync waves."),
-    ] = "kubectl"
 
 
 class Stack(Model):

@@ -1,6 +1,7 @@
-"""Rendered objects as a tree for Git: the controller's half, then the apps', each a kustomization of its own.
+"""Rendered objects as a tree for Git: the controller's part, then the apps', then what proves them; each a
+kustomization of its own.
 
-kubectl and Argo CD take the whole, Flux takes the halves one after the other (``dependsOn``).
+kubectl and Argo CD take the whole, Flux takes the parts one after the other (``dependsOn``).
 """
 
 from __future__ import annotations
@@ -19,32 +20,46 @@ WAVE = "argocd.argoproj.io/sync-wave"
 PLACES = (
     KUSTOMIZATION,
     STREAM,
-    *(f"{half}/{name}" for half in ("stack", "apps") for name in (KUSTOMIZATION, "*/*.yaml")),
+    *(f"{part}/{name}" for part in ("stack", "apps", "smoke") for name in (KUSTOMIZATION, STREAM, "*/*.yaml")),
 )
 
 Order = Callable[[Object], int]
 
 
-def tree(objects: Iterable[Object], home: str, order: Order) -> dict[str, str]:
+def tree(
+    objects: Iterable[Object], home: str, order: Order, smoke: Sequence[Object] = (), *, apart: bool = True
+) -> dict[str, str]:
     """File name -> text: a folder ``stack`` with what the controller in namespace ``home`` consists of, and a folder
-    ``apps`` with the rest, one file for each object. ``order``: the stage in which an object is applied."""
-    halves: dict[str, list[Object]] = {"stack": [], "apps": []}
+    ``apps`` with the rest, one file for each object. ``order``: the stage in which an object is applied.
+
+    ``smoke``: what proves them, in a folder of its own; ``apart``: which the root does not name, for a Job that is
+    applied together with what it proves would begin before that is there.
+    """
+    parts: dict[str, list[Object]] = {"stack": [], "apps": [], "smoke": list(smoke)}
     for obj in sorted(objects, key=order):
-        halves["apps" if _is_of_apps(obj, home) else "stack"].append(obj)
+        parts["apps" if _is_of_apps(obj, home) else "stack"].append(obj)
     files: dict[str, str] = {}
-    for half, members in halves.items():
+    for part, members in parts.items():
         if members:
             texts = to_files(members)
-            files |= {f"{half}/{name}": text for name, text in texts.items()}
-            files[f"{half}/{KUSTOMIZATION}"] = _kustomization(list(texts))
-    files[KUSTOMIZATION] = _kustomization([half for half, members in halves.items() if members])
+            files |= {f"{part}/{name}": text for name, text in texts.items()}
+            files[f"{part}/{KUSTOMIZATION}"] = _kustomization(list(texts))
+    named = [part for part, members in parts.items() if members and not (apart and part == "smoke")]
+    files[KUSTOMIZATION] = _kustomization(named)
     return files
 
 
-def stream(objects: Iterable[Object], order: Order) -> dict[str, str]:
-    """The same as one file, in the order in which the objects are applied, and the kustomization that names it."""
-    text = with_header(to_stream(sorted(objects, key=order)))
-    return {STREAM: text, KUSTOMIZATION: _kustomization([STREAM])}
+def stream(
+    objects: Iterable[Object], order: Order, smoke: Sequence[Object] = (), *, apart: bool = True
+) -> dict[str, str]:
+    """The same as one file, in the order in which the objects are applied, and the kustomization that names it; what
+    proves them stands at its end, or ``apart`` in a folder of its own."""
+    text = to_stream([*sorted(objects, key=order), *([] if apart else smoke)])
+    files = {STREAM: with_header(text), KUSTOMIZATION: _kustomization([STREAM])}
+    if apart and smoke:
+        files[f"smoke/{STREAM}"] = with_header(to_stream(smoke))
+        files[f"smoke/{KUSTOMIZATION}"] = _kustomization([STREAM])
+    return files
 
 
 def in_waves(objects: Iterable[Object], order: Order) -> list[Object]:

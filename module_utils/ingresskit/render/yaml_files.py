@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from pathlib import Path
+from typing import Any
 
 import yaml
 
@@ -29,6 +30,26 @@ def _text(dumper: yaml.SafeDumper, text: str) -> yaml.ScalarNode:
 _Plain.add_representer(str, _text)
 
 
+class Template(str):
+    """A text that Ansible is to template."""
+
+
+class _Inventory(_Plain):
+    """For Ansible, which would template what looks like a template: a page, a snippet of a configuration."""
+
+
+def _as_it_is(dumper: yaml.SafeDumper, text: str) -> yaml.ScalarNode:
+    node = _text(dumper, text)
+    if any(begin in text for begin in ("{{", "{%", "{#")):
+        node.tag = "!unsafe"
+        node.style = node.style or '"'
+    return node
+
+
+_Inventory.add_representer(str, _as_it_is)
+_Inventory.add_representer(Template, lambda dumper, text: _text(dumper, str(text)))
+
+
 def to_files(objects: Iterable[Object]) -> dict[str, str]:
     """File name -> text. Objects of a namespace stand in its folder, the others in ``cluster``."""
     files: dict[str, str] = {}
@@ -43,6 +64,11 @@ def to_files(objects: Iterable[Object]) -> dict[str, str]:
 def to_text(obj: Object) -> str:
     """One object as YAML, keys in the order of the object."""
     return yaml.dump(obj, Dumper=_Plain, sort_keys=False, allow_unicode=True, width=1000)
+
+
+def to_inventory(content: Mapping[str, Any]) -> str:
+    """An inventory file with variables as they are: nothing but a ``Template`` is templated anew."""
+    return yaml.dump(content, Dumper=_Inventory, sort_keys=False, allow_unicode=True, width=1000)
 
 
 def to_stream(objects: Iterable[Object]) -> str:
