@@ -66,7 +66,7 @@ matrix: cluster-images ## docs/reference/options.*: which option works where, as
 .PHONY: cluster-images
 cluster-images: $(READY)
 	@python -m testbed up --controller nginx
-	@python -m testbed load --controller traefik --metallb
+	@python -m testbed load --controller traefik --metallb --toolkit
 
 .PHONY: molecule
 molecule: cluster-images ## molecule test, on the same cluster
@@ -94,12 +94,13 @@ format: $(READY) ## Format and sort
 	@ruff check --fix-only --quiet . && ruff format --quiet .
 
 .PHONY: lock
-lock: ## requirements.lock anew, from requirements-dev.in; and the benchmark's, at the same versions
+lock: ## requirements.lock anew, from requirements-dev.in; the benchmark's and the container's at the same versions
 	@$(PYTHON) -m venv .cache/uv && .cache/uv/bin/pip install --quiet uv
 	@compile=".cache/uv/bin/uv pip compile --quiet --universal --generate-hashes --python-version 3.11 --no-header \
 	  --no-emit-index-url --no-emit-find-links --upgrade"; \
 	$$compile -o requirements.lock requirements-dev.in; \
-	$$compile -c requirements.lock -o benchmarks/requirements.lock benchmarks/requirements.in
+	$$compile -c requirements.lock -o benchmarks/requirements.lock benchmarks/requirements.in; \
+	$$compile -c requirements.lock -o container/requirements.txt requirements.in
 
 .PHONY: clean
 clean: ## What the project created: cluster, images, environment, artifacts; nothing else

@@ -63,7 +63,8 @@ def load(cache: Cache, options: argparse.Namespace) -> None:
         engine.ensure(cache)
         if not cluster.nodes(spec.name):
             raise TestbedError(f"There is no cluster {spec.name}. Run: python -m testbed up")
-        _load(cache, spec, _ensure_images(cache, (*images.BACKENDS, options.controller)))
+        further = ("toolkit",) if options.toolkit else ()
+        _load(cache, spec, _ensure_images(cache, (*images.BACKENDS, options.controller, *further)))
         if options.metallb:
             metallb.ensure(cache, spec)
         if options.gitops:
@@ -191,6 +192,7 @@ def _parser() -> argparse.ArgumentParser:
             verb.add_argument(
                 "--gitops", action="store_true", help="with what Argo CD and Flux run from, and a Git server"
             )
+            verb.add_argument("--toolkit", action="store_true", help="with the toolkit's own image")
         if run is up:
             verb.add_argument(
                 "--http-port", type=int, default=Spec.http_port, help="of this host (default: %(default)s)"

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum
 from pathlib import Path
 
-from module_utils.ingresskit.images import ECHO, NGINX, PAGE, TRAEFIK
-from testbed import docker, golang, registry, rootfs
+from module_utils.ingresskit.images import ECHO, NGINX, PAGE, TOOLKIT, TRAEFIK
+from testbed import docker, golang, registry, rootfs, toolkit
 from testbed.cache import Cache, files_below, key
 from testbed.commands import run
 from testbed.console import say, step
@@ -52,6 +52,7 @@ class Recipe:
     extra: Callable[[Cache], dict[str, Path]] | None = None  # further files of the build context
     modules: tuple[golang.GoModule, ...] = ()  # whose programs belong to the build context, too
     base: rootfs.RootFS | None = rootfs.BASE  # None: nothing is below
+    context: Callable[[], Mapping[str, Path]] | None = None  # instead of the files of its folder
 
     @property
     def published(self) -> bool:
@@ -64,10 +65,16 @@ class Recipe:
         return RECIPES / self.name
 
     @property
+    def files(self) -> dict[str, Path]:
+        """Names in the build context, to where each file is."""
+        return dict(self.context()) if self.context else files_below(self.folder)
+
+    @property
     def key(self) -> str:
         """Changes with its files and with what it is built on."""
         below = [_base_key(self.base)] if self.base else []
-        return key(self.folder, *below, *(module.key for module in self.modules))
+        own = [part for entry in self.files.items() for part in entry] if self.context else [self.folder]
+        return key(*own, *below, *(module.key for module in self.modules))
 
     @property
     def labels(self) -> dict[str, str]:
@@ -85,16 +92,22 @@ def _grpc_library(cache: Cache) -> dict[str, Path]:
     return {f"grpc/{name}": path for name, path in files_below(_from_pypi(cache, "echo")).items()}
 
 
-def _from_pypi(cache: Cache, name: str) -> Path:
+def _toolkit_libraries(cache: Cache) -> dict[str, Path]:
+    """For the image's Python, whatever runs this."""
+    found = _from_pypi(cache, "toolkit", toolkit.REQUIREMENTS, "--no-compile", "--python-version", toolkit.PYTHON)
+    return {f"container/packages/{name}": path for name, path in files_below(found).items()}
+
+
+def _from_pypi(cache: Cache, name: str, pins: Path | None = None, *options: str) -> Path:
     """A folder with what a recipe pins in requirements.txt, by hash, and nothing else."""
-    pins = RECIPES / name / "requirements.txt"
+    pins = pins or RECIPES / name / "requirements.txt"
 
     def install(folder: Path) -> None:
         with step(f"fetching from PyPI for the {name} image"):
-            pip = [sys.executable, "-m", "pip", "install", "--quiet", "--no-deps", "--require-hashes"]
+            pip = [sys.executable, "-m", "pip", "install", "--quiet", "--no-deps", "--require-hashes", *options]
             run([*pip, "--only-binary=:all:", "--target", str(folder), "-r", str(pins)], cache.log(name))
 
-    return cache.ensure(name, key(pins), install)
+    return cache.ensure(name, key(pins, *options), install)
 
 
 def _metallb(program: str) -> Recipe:
@@ -113,6 +126,7 @@ RECIPE_OF = {
     "redis": Recipe("redis", REDIS, "Debian's redis-server", base=rootfs.REDIS),
     "flux": Recipe("flux", FLUX, _BUILT, modules=(golang.FLUX,), base=None),
     "git-server": Recipe("git-server", GIT_SERVER, base=rootfs.GIT),
+    "toolkit": Recipe("toolkit", str(TOOLKIT), extra=_toolkit_libraries, base=rootfs.GIT, context=toolkit.context),
 }
 CONTROLLERS = ("nginx", "traefik")
 GITOPS = ("argocd", "redis", "flux", "git-server")
@@ -162,7 +176,7 @@ def _make(cache: Cache, recipe: Recipe) -> None:
     extra |= _built(cache, recipe.modules)
     with step(f"building the {recipe.name} image"):
         log = cache.log(f"image-{recipe.name}")
-        docker.build(recipe.reference, files_below(recipe.folder) | extra, log, recipe.labels, base)
+        docker.build(recipe.reference, recipe.files | extra, log, recipe.labels, base)
 
 
 def _built(cache: Cache, modules: Sequence[golang.GoModule]) -> dict[str, Path]:
