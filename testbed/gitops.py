@@ -1,4 +1,4 @@
-"""What GitOps needs in the cluster: a Git server, and Argo CD. Each is a file below ``gitops/`` and a row here."""
+"""What GitOps needs in the cluster: a Git server, Argo CD and Flux. Each is a file below ``gitops/`` and a row here."""
 
 from __future__ import annotations
 
@@ -50,7 +50,8 @@ ARGOCD = Part(
         "deployment/argocd-applicationset-controller",
     ),
 )
-PARTS = (GIT_SERVER, ARGOCD)
+FLUX = Part("flux-system", "Flux's kustomize-controller", ("flux",), ("deployment/kustomize-controller",))
+PARTS = (GIT_SERVER, ARGOCD, FLUX)
 
 
 def ensure(cache: Cache, spec: Spec) -> None:

@@ -1,0 +1,128 @@
+"""What the tests of Flux share: gitops/flux for a repository on the test bed's Git server, and what happens to it.
+
+kustomize-controller is the real one. In place of source-controller these tests tell it of a revision: they write what
+that one would, the artifact in a source's status.
+"""
+
+from __future__ import annotations
+
+import datetime
+import hashlib
+import json
+import os
+import urllib.request
+
+import yaml
+
+from tests.cluster.double import until
+from tests.cluster.gitserver import outside
+from tests.cluster.playbook import ROOT, kubectl
+
+FILES = ROOT / "gitops" / "flux"
+KUSTOMIZATIONS = "kustomizations.kustomize.toolkit.fluxcd.io"
+HALVES = ("stack", "apps", "smoke")
+SECONDS = 120  # that a revision may take on a busy machine
+
+
+class Flux:
+    """The files of gitops/flux in a namespace, patched in names and addresses only, over one repository.
+
+    ``path``: of the rendered stack in the repository. ``components``: folders beside ``base``.
+    """
+
+    def __init__(self, namespace, repo, path, folder, *components, source="gitrepository"):
+        self.namespace, self.repo, self.path, self.folder = namespace, repo, path, folder
+        self.components, self.source = components, source
+
+    def install(self):
+        """As a cluster's folder below gitops/flux/clusters does it."""
+        self.folder.mkdir(parents=True, exist_ok=True)
+        (self.folder / "kustomization.yaml").write_text(yaml.safe_dump(self.overlay()), encoding="utf-8")
+        kubectl("apply", "--server-side", "-k", str(self.folder))
+
+    def overlay(self):
+        url = {"op": "replace", "path": "/spec/url", "value": self.repo.url_inside}
+        patches = [{"target": {"group": "source.toolkit.fluxcd.io"}, "patch": json.dumps([url])}]
+        for half in HALVES:
+            path = {"op": "replace", "path": "/spec/path", "value": f"./{self.path}/{half}"}
+            patches.append(
+                {"target": {"kind": "Kustomization", "name": f"ingress-{half}"}, "patch": json.dumps([path])}
+            )
+        return {
+            "apiVersion": "kustomize.config.k8s.io/v1beta1",
+            "kind": "Kustomization",
+            "namespace": self.namespace,
+            "resources": [os.path.relpath(FILES / "base", self.folder)],
+            "components": [os.path.relpath(FILES / name, self.folder) for name in self.components],
+            "patches": patches,
+        }
+
+    def publish(self, revision):
+        """Stands in for source-controller: a new artifact, with the digest of the bytes that are served."""
+        url = self.repo.tarball_inside(revision)
+        with urllib.request.urlopen(f"{outside()}/{self.repo.name}/{revision}.tar.gz") as answer:
+            content = answer.read()
+        now = datetime.datetime.now(datetime.UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+        artifact = {
+            "url": url,
+            "path": f"{self.source}/{self.namespace}/ingress/{revision}.tar.gz",
+            "revision": f"main@sha1:{revision}",
+            "digest": f"sha256:{hashlib.sha256(content).hexdigest()}",
+            "lastUpdateTime": now,
+            "size": len(content),
+        }
+        ready = {"type": "Ready", "status": "True", "reason": "Succeeded", "message": "", "lastTransitionTime": now}
+        status = json.dumps({"status": {"artifact": artifact, "conditions": [ready]}})
+        self.kubectl("patch", self.source, "ingress", "--subresource=status", "--type=merge", "-p", status)
+
+    def release(self, files, message):
+        """Commits and publishes; returns the revision."""
+        revision = self.repo.commit(files, message)
+        self.publish(revision)
+        return revision
+
+    def reconcile(self, half):
+        """What `flux reconcile kustomization` does: not waiting for the interval."""
+        now = datetime.datetime.now(datetime.UTC).isoformat()
+        where = f"{KUSTOMIZATIONS}/ingress-{half}"
+        self.kubectl("annotate", "--overwrite", where, f"reconcile.fluxcd.io/requestedAt={now}")
+        until(lambda: self.status(half).get("lastHandledReconcileAt") == now, SECONDS)
+
+    def status(self, half):
+        found = self.kubectl("get", KUSTOMIZATIONS, f"ingress-{half}", "-o", "json")
+        return json.loads(found).get("status", {})
+
+    def ready(self, half):
+        """(status, reason, message) of the condition that tells whether all is well."""
+        for condition in self.status(half).get("conditions", []):
+            if condition["type"] == "Ready":
+                return condition["status"], condition["reason"], condition["message"]
+        return "Unknown", "", ""
+
+    def wait(self, half, revision):
+        """Until a revision is applied and healthy. The failure says what was the matter instead."""
+        wanted = ("True", "ReconciliationSucceeded", f"Applied revision: main@sha1:{revision}")
+        try:
+            until(lambda: self.ready(half) == wanted, SECONDS, every=0.5)
+        except AssertionError:
+            raise AssertionError(f"ingress-{half} is not at {revision}: {self.ready(half)}") from None
+
+    def wait_for(self, half, reason, *words):
+        """Until it is not ready for a reason whose message holds the words; returns the message."""
+
+        def found():
+            status, why, message = self.ready(half)
+            return message if status == "False" and why == reason and all(word in message for word in words) else None
+
+        try:
+            return until(found, SECONDS, every=0.5)
+        except AssertionError:
+            raise AssertionError(f"ingress-{half} is not {reason} {words}: {self.ready(half)}") from None
+
+    def delete(self):
+        """The Kustomizations, and with them what they applied: first the routes, last the controller."""
+        for half in reversed(HALVES):
+            self.kubectl("delete", "--ignore-not-found", f"{KUSTOMIZATIONS}/ingress-{half}", f"--timeout={SECONDS}s")
+
+    def kubectl(self, *args):
+        return kubectl("-n", self.namespace, *args)

@@ -1,0 +1,154 @@
+"""A rendered tree that the real kustomize-controller applies, by the files of gitops/flux. Names: ik-flux.
+
+The cluster needs what `python -m testbed load --gitops` brings. In place of source-controller the tests themselves say
+which revision there is (tests/cluster/flux.py).
+"""
+
+import json
+
+import pytest
+
+from module_utils.ingresskit.rendering import render_for_git
+from tests.cluster.double import ask, until
+from tests.cluster.flux import Flux
+from tests.cluster.gitserver import Repo
+from tests.cluster.playbook import HOST, Site, kubectl, namespaces
+
+NAME = "ik-flux"
+PATH = f"rendered/test/{NAME}"
+SHOP = "shop.example.com"
+
+
+@pytest.fixture(scope="module")
+def stack(tmp_path_factory, node):
+    made = Stack(tmp_path_factory.mktemp("flux"), node)
+    made.clear()
+    made.prepare()
+    yield made
+    made.clear()
+
+
+class Stack:
+    """A cafe and a shop behind Traefik, in Git. ``revision``: the last one."""
+
+    def __init__(self, folder, node):
+        self.folder, self.node = folder, node
+        self.site = Site(folder / "site", name=NAME)
+        self.flux = Flux(NAME, Repo(NAME, folder / "repo"), PATH, folder / "cluster")
+        self.revision = ""
+
+    def prepare(self):
+        kubectl("create", "namespace", NAME)
+        self.flux.install()
+
+    def apps(self, **more):
+        shop = {"namespace": f"{NAME}-shop", "hosts": {SHOP: "web-svc:80"}, "workloads": {"web": {}}}
+        cafe = self.site.cafe()
+        del cafe["tls"]  # its own authority's key would stand in Git
+        return {"cafe": cafe, "shop": shop, **more}
+
+    def files(self, apps=None, **variables):
+        """What playbooks/render.yml writes, below the repository's root; None for a file that goes."""
+        inventory = self.site.inventory("traefik", apps or self.apps(), ingress_git={"tool": "flux"}, **variables)
+        rendered = render_for_git(inventory, self.folder)[1]
+        here = {f"{PATH}/{name}": text for name, text in rendered.items()}
+        before = [path.relative_to(self.folder / "repo") for path in (self.folder / "repo" / PATH).rglob("*.yaml")]
+        return {str(name): None for name in before if str(name) not in here} | here
+
+    def release(self, files, message):
+        self.revision = self.flux.release(files, message)
+        return self.revision
+
+    def stand(self):
+        """As every test finds it: the whole inventory, applied."""
+        self.release(self.files(), "the cafe and the shop")
+        for half in ("stack", "apps"):
+            self.flux.wait(half, self.revision)
+
+    def answers(self, path, service, host=HOST):
+        """Until the service answers there: proxies need a moment to see an Ingress."""
+        return until(lambda: self.answers_now(path, service, host), 60)
+
+    def answers_now(self, path, service, host=HOST):
+        answer = self.ask(path, host)
+        return answer.status == 200 and answer.json["service"] == service
+
+    def status(self, path, host=HOST):
+        return self.ask(path, host).status
+
+    def ask(self, path, host):
+        return ask(self.node, self.site.node_port("http"), host, path)
+
+    def cafe(self, *args):
+        """What somebody does by hand in the cafe's namespace."""
+        return kubectl("-n", self.site.namespace("cafe"), *args)
+
+    def clear(self):
+        """Flux takes what it applied along; the namespaces it leaves to an administrator."""
+        if NAME in namespaces():
+            self.flux.delete()
+        kubectl("delete", "ingressclasses,clusterroles,clusterrolebindings", "-l", f"app.kubernetes.io/instance={NAME}")
+        mine = [name for name in namespaces() if name.startswith(NAME)]
+        if mine:
+            kubectl("delete", "namespaces", "--ignore-not-found", *mine)
+
+
+def test_the_tree_is_applied_on_behalf_of_the_accounts_and_answers(stack):
+    """The controller of the test bed has no rights of its own to what it applies."""
+    stack.stand()
+    assert stack.answers("/tea", "tea-svc") and stack.answers("/coffee", "coffee-svc")
+    assert stack.answers("/", "web-svc", SHOP)
+    live = json.loads(stack.cafe("get", "ingress", "cafe", "-o", "json", "--show-managed-fields"))
+    assert live["metadata"]["labels"]["kustomize.toolkit.fluxcd.io/name"] == "ingress-apps"
+    assert {entry["manager"] for entry in live["metadata"]["managedFields"]} == {"kustomize-controller"}
+
+
+def test_drift_is_corrected(stack):
+    stack.stand()
+    live = json.loads(stack.cafe("get", "ingress", "cafe", "-o", "json"))
+    paths = live["spec"]["rules"][0]["http"]["paths"]
+    at = next(number for number, path in enumerate(paths) if path["path"] == "/tea")
+    edit = {"op": "replace", "path": f"/spec/rules/0/http/paths/{at}/backend/service/name", "value": "coffee-svc"}
+    stack.cafe("patch", "ingress", "cafe", "--type=json", "-p", json.dumps([edit]))
+    stack.cafe("delete", "service", "coffee-svc")
+    until(lambda: not stack.answers_now("/tea", "tea-svc"), 30)
+    stack.flux.reconcile("apps")
+    assert stack.answers("/tea", "tea-svc") and stack.answers("/coffee", "coffee-svc")
+
+
+def test_a_revision_changes_and_prunes(stack):
+    stack.stand()
+    assert stack.answers("/", "web-svc", SHOP)
+    cafe = stack.apps()["cafe"]
+    cafe["hosts"][HOST]["paths"]["/cake"] = "tea-svc:80"
+    stack.release(stack.files({"cafe": cafe}), "cake instead of the shop")
+    stack.flux.wait("apps", stack.revision)
+    assert stack.answers("/cake", "tea-svc")
+    until(lambda: stack.status("/", SHOP) == 404, 30)
+    left = kubectl("get", "all,ingresses", "-n", stack.site.namespace("shop"), "-o", "name").split()
+    assert not [name for name in left if not name.startswith("pod/")], "what the revision dropped is pruned"
+    assert stack.site.namespace("shop") in namespaces(), "whatever else lives there is not Flux's to delete"
+
+
+def test_what_cannot_become_ready_is_told_and_a_new_revision_mends_it(stack):
+    """The controller's half holds the routes back: an image that is not there."""
+    stack.stand()
+    broken = stack.files(controller={"replicas": 1, "image": {"tag": "v3.99.0", "pull_policy": "Never"}})
+    stack.release(broken, "a controller that does not start")
+    bad = stack.revision
+    home = stack.site.namespace("controller")
+    until(lambda: "ErrImageNeverPull" in kubectl("get", "pods", "-n", home), 60)
+    stack.flux.wait_for("apps", "DependencyNotReady", "ingress-stack")
+    assert stack.flux.status("apps")["lastAppliedRevision"] != f"main@sha1:{bad}"
+    assert stack.answers("/tea", "tea-svc"), "the old Pod serves on"
+    stack.stand()
+
+
+def test_deleting_the_kustomizations_takes_the_stack_along(stack):
+    stack.stand()
+    stack.flux.delete()
+    for app in ("cafe", "shop", "controller"):
+        left = kubectl("get", "all,ingresses,secrets", "-n", stack.site.namespace(app), "-o", "name").split()
+        assert not [name for name in left if not name.startswith("pod/")], left
+    assert not kubectl("get", "ingressclasses,clusterroles", "-o", "name", "-l", f"app.kubernetes.io/instance={NAME}")
+    stack.flux.install()
