@@ -66,7 +66,7 @@ matrix: cluster-images ## docs/reference/options.*: which option works where, as
 .PHONY: cluster-images
 cluster-images: $(READY)
 	@python -m testbed up --controller nginx
-	@python -m testbed load --controller traefik --metallb --toolkit
+	@python -m testbed load --controller traefik --metallb --toolkit --gitops
 
 .PHONY: molecule
 molecule: cluster-images ## molecule test, on the same cluster
