@@ -84,6 +84,16 @@ benchmark: cluster ## Side by side with kubectl, helm and kubernetes.core; N=300
 generate: $(READY) ## Argument specs, JSON Schema and reference, from the model
 	@python -m tools.generate
 
+.PHONY: collection
+collection: $(READY) ## The collection's archive, in dist/; the same bytes from the same commit
+	@python -m tools.collection
+
+.PHONY: release
+release: $(READY) ## VERSION=1.2.3: sets it wherever it stands, and builds; review, commit and tag are yours
+	@python -m tools.release "$(VERSION)"
+	@python -m tools.generate
+	@python -m tools.collection
+
 .PHONY: docs
 docs: $(READY) ## The documentation site, below artifacts/site
 	@NO_MKDOCS_2_WARNING=1 mkdocs build --quiet
@@ -105,5 +115,5 @@ lock: ## requirements.lock anew, from requirements-dev.in; the benchmark's and t
 .PHONY: clean
 clean: ## What the project created: cluster, images, environment, artifacts; nothing else
 	@if [ -x $(BIN)/python ]; then $(BIN)/python -m testbed clean --cache; fi
-	@rm -rf $(VENV) .ansible .cache .mypy_cache .pytest_cache .ruff_cache artifacts
+	@rm -rf $(VENV) .ansible .cache .mypy_cache .pytest_cache .ruff_cache artifacts dist
 	@find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -9,6 +9,7 @@ from enum import Enum
 from pathlib import Path
 
 from module_utils.ingresskit.images import ECHO, NGINX, PAGE, TOOLKIT, TRAEFIK
+from module_utils.ingresskit.version import VERSION
 from testbed import docker, golang, registry, rootfs, toolkit
 from testbed.cache import Cache, files_below, key
 from testbed.commands import run
@@ -21,7 +22,7 @@ METALLB_VERSION = "v0.15.2"  # as in go/metallb/go.mod: its go line is one that 
 ARGOCD = f"quay.io/argoproj/argocd:{golang.ARGOCD_VERSION}"
 REDIS = "docker.io/library/redis:7.0.15-alpine"
 FLUX = f"ghcr.io/fluxcd/kustomize-controller:{golang.FLUX_VERSION}"
-GIT_SERVER = "docker.io/ingresskit/git-server:0.1.0"
+GIT_SERVER = f"docker.io/ingresskit/git-server:{VERSION}"
 BASE_REPOSITORY = "ingresskit-testbed"
 BASE_REGISTRY_IMAGE = "docker.io/library/debian:bookworm-slim"
 

@@ -1,5 +1,5 @@
 """Writes what the model implies: the role's argument_specs and defaults, the JSON Schema, the reference; the matrix of
-options; and the modules' own documentation as a page.
+options; the modules' own documentation as a page; and the version, which galaxy.yml has.
 
 ``python -m tools.generate`` writes them, ``--check`` fails where a file is out of date. The model is the one source.
 """
@@ -22,6 +22,7 @@ ROOT = Path(__file__).resolve().parent.parent
 SOURCES = ROOT
 SEEN = matrix.load(ROOT)
 NOTE = "Generated from module_utils/ingresskit/model by `make generate`: change it there."
+VERSION_NOTE = "Generated from galaxy.yml by `make generate`; `make release VERSION=…` changes it there."
 ENTRY_POINTS = {
     "main": "Bring the stack to the cluster and prove every route",
     "preflight": "Check the inventory before anything is sent",
@@ -220,6 +221,16 @@ class _Plain(yaml.SafeDumper):
         super().increase_indent(flow, False)
 
 
+def version() -> str:
+    """The version of this release: galaxy.yml has it, as `ansible-galaxy collection build` reads it there."""
+    return str(yaml.safe_load((SOURCES / "galaxy.yml").read_text(encoding="utf-8"))["version"])
+
+
+def version_module() -> str:
+    """What the code and the images of this release call it."""
+    return f'"""{VERSION_NOTE}"""\n\nVERSION = "{version()}"\n'
+
+
 def outputs() -> dict[str, str]:
     """File name below the project's root -> its content."""
     schema = json_schema()
@@ -230,6 +241,7 @@ def outputs() -> dict[str, str]:
         modules.PAGE: modules.page(SOURCES),
         "roles/ingress/meta/argument_specs.yml": argument_specs(schema),
         "roles/ingress/defaults/main.yml": defaults(schema),
+        "module_utils/ingresskit/version.py": version_module(),
     }
 
 

@@ -7,6 +7,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from .version import VERSION
+
 
 @dataclass(frozen=True)
 class ImageRef:
@@ -25,8 +27,8 @@ class ImageRef:
 NGINX = ImageRef("docker.io", "nginx/nginx-ingress", "5.5.4")
 TRAEFIK = ImageRef("docker.io", "library/traefik", "v3.7.15")
 INGRESS_NGINX = ImageRef("registry.k8s.io", "ingress-nginx/controller", "v1.15.1")
-ECHO = ImageRef("docker.io", "ingresskit/echo", "0.1.0")
+ECHO = ImageRef("docker.io", "ingresskit/echo", VERSION)
 # the toolkit itself, for Jobs (container/Dockerfile)
-TOOLKIT = ImageRef("docker.io", "ingresskit/toolkit", "0.1.0")
+TOOLKIT = ImageRef("docker.io", "ingresskit/toolkit", VERSION)
 # serves the custom 404 page; any image with nginx does, this one runs without root
 PAGE = ImageRef("docker.io", "nginxinc/nginx-unprivileged", "1.28.0-alpine")

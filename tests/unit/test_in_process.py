@@ -12,6 +12,8 @@ from pathlib import Path
 import pytest
 import yaml
 
+from module_utils.ingresskit.version import VERSION
+
 ROOT = Path(__file__).resolve().parents[2]
 MODULES = sorted(path.stem for path in (ROOT / "library").glob("*.py"))
 CAFE = {"ingress_apps": {"cafe": {"tls": {"secret": "cafe-tls"}, "hosts": {"cafe.example.com": "tea-svc:80"}}}}
@@ -185,7 +187,7 @@ def test_an_installed_collection_runs_its_modules_here_too(tmp_path):
     environment = os.environ | {"ANSIBLE_HOME": str(tmp_path / ".ansible")}
     for command in (
         ["build", "--output-path", tmp_path, ROOT],
-        ["install", "--offline", "-p", tmp_path / "collections", tmp_path / "ingresskit-ingresskit-0.1.0.tar.gz"],
+        ["install", "--offline", "-p", tmp_path / "collections", tmp_path / f"ingresskit-ingresskit-{VERSION}.tar.gz"],
     ):
         subprocess.run([galaxy, "collection", *command], check=True, capture_output=True, env=environment, cwd=tmp_path)
     (tmp_path / "ansible.cfg").write_text(f"[defaults]\ncollections_path = {tmp_path}/collections\n")

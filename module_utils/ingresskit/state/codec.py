@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..api.resources import Object, Ref
 from ..errors import ClusterError
+from ..version import VERSION
 from .release import Entry, Pack, Release, Revision
 
 if TYPE_CHECKING:
@@ -20,7 +21,6 @@ if TYPE_CHECKING:
 FORMAT = 1
 LIMIT = 512 * 1024  # bytes kept in one Secret; the API server takes 1 MiB
 _ANNOTATION_LIMIT = 128 * 1024  # of 256 KiB for all annotations of an object
-_VERSION = "0.1.0"
 _RELEASE, _BLOBS = "release", "blobs"  # the record itself, or the names of the blobs it is kept in
 _ID = "applyset.kubernetes.io/id"
 _TOOLING = "applyset.kubernetes.io/tooling"
@@ -96,7 +96,7 @@ def secret_of(release: Release, owner: Owner, content: bytes, blobs: list[str]) 
             "namespace": owner.state_namespace,
             "labels": {_ID: owner.id, **owner.state_labels},
             "annotations": {
-                _TOOLING: f"ingresskit/v{_VERSION}",
+                _TOOLING: f"ingresskit/v{VERSION}",
                 _KINDS: ",".join(sorted(kinds)),
                 _NAMESPACES: _shortened(",".join(sorted(namespaces))),
             },
