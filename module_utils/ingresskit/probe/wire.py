@@ -50,7 +50,9 @@ class _Response(aiohttp.ClientResponse):
     def abort(self) -> None:
         """Drop the connection at once: nothing is left to be said, and a TLS goodbye could outlive the event loop."""
         if self._transport:
-            self._transport.abort()
+            # Python 3.11.2 (Debian 12's): a TLS transport closed twice knows its protocol no more; it is gone already
+            with suppress(AttributeError):
+                self._transport.abort()
 
 
 class Wire:
