@@ -11,7 +11,8 @@ description:
   - Writes the objects that M(ingresskit.ingresskit.ingress_stack) would apply, byte-identical from run to run.
   - A folder C(stack) holds what the controller consists of, a folder C(apps) the rest, one file for each object, and
     a C(kustomization.yaml). V(ingress_git) has other layouts.
-  - No file holds a private key. A certificate whose key would stand there is refused; use C(secret) or C(issuer).
+  - No file holds a private key. A certificate whose key would stand there is refused; use C(secret) or C(issuer), or
+    have Secrets encrypted by the program C(sops) (V(ingress_git.sops)). Ciphertext that is still right stays as it is.
   - Files that an earlier render left and that are no longer part of the stack are deleted; other files stay.
 options:
   inventory:
@@ -86,10 +87,10 @@ def work(module: Call) -> dict[str, Any]:
     from ..module_utils.ingresskit.rendering import render_for_git
 
     folder = Path(module.params["dest"])
-    prepared, files = render_for_git(module.inventory, module.base_dir, module.params["layout"])
+    before = present_files(folder, PLACES)
+    prepared, files = render_for_git(module.inventory, module.base_dir, module.params["layout"], before)
     for finding in prepared.findings:
         module.warn(f"{finding.path}: {finding.message}")
-    before = present_files(folder, PLACES)
     if not module.check_mode:
         write_files(folder, files, before)
     result = {"changed": files != before, "files": sorted(files), "dest": str(folder)}

@@ -154,7 +154,7 @@ def owner_of(stack: Stack, part: str = "") -> Owner:
 def render_offline(inventory: Mapping[str, Any], base_dir: Path) -> tuple[Prepared, list[Object]]:
     """The objects as they can be had without a cluster. Raises InventoryError where one would be needed."""
     prepared = prepare(inventory, base_dir)
-    problems = list(without_keys(prepared.subject.certificates, prepared.stack))
+    problems = list(without_keys(prepared.subject.certificates, prepared.stack, prepared.dialect))
     if problems:
         raise InventoryError(problems)
     without_clock = Facts(files=prepared.facts.files, definitions=prepared.facts.definitions)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,15 +13,19 @@ from .app_files import read_app_files
 from .converge import Prepared, render_offline
 from .engine.stages import stage
 from .manifests import Object
+from .preflight.finding import warning
 from .render.portable import hosts_file, portable
+from .render.sealing import known_sealed
 from .render.smoke_job import smoke_objects
 from .render.tree import in_waves, stream, tree
+from .sops import sealed
 
 
 def render_for_git(
-    inventory: Mapping[str, Any], base_dir: Path, layout: str | None = None
+    inventory: Mapping[str, Any], base_dir: Path, layout: str | None = None, before: Mapping[str, str] | None = None
 ) -> tuple[Prepared, dict[str, str]]:
-    """What the inventory holds, and the files: name below the stack's folder -> text. ``layout``: another than its.
+    """What the inventory holds, and the files: name below the stack's folder -> text. ``layout``: another than its;
+    ``before``: the files of an earlier render, whose ciphertext stays where it is right.
 
     Raises InventoryError where a cluster would be needed or a private key would stand in a file.
     """
@@ -29,6 +34,11 @@ def render_for_git(
     argo = git.tool == "argocd"
     if argo:
         objects = in_waves(objects, _order)
+    if git.sops is not None:
+        objects = sealed(objects, git.sops.age, known_sealed((before or {}).values()))
+        if argo and any("sops" in each for each in objects):
+            why = "Argo CD decrypts nothing by itself: give its repo-server a plugin that does, or use secret or issuer"
+            prepared = replace(prepared, findings=[*prepared.findings, warning("ingress_git.sops", why)])
     smoke: list[Object] = []
     if git.smoke is not None:
         text = _inventory(prepared, inventory, base_dir)

@@ -98,6 +98,7 @@ def test_only_the_driver_uses_everything():
         "settings.py",
         "observe.py",
         "smoke.py",
+        "sops.py",
         "rendering.py",
         "reach.py",
         "rollback.py",

@@ -47,6 +47,8 @@ class IngressController(ABC):
     own_flags: ClassVar[Mapping[str, str]]
     takes_back: ClassVar[bool] = True  # does it clear the address of an Ingress once its way in has none?
     external_names: ClassVar[bool] = True  # does it resolve the name of an ExternalName Service?
+    # do names beside a Secret of users change with the passwords? Then they tell of them, to whoever guesses
+    names_tell_passwords: ClassVar[bool] = True
     errors_by_pod: ClassVar[bool] = True  # False: it serves the error pages itself
 
     def namespace(self, controller: Controller) -> str:

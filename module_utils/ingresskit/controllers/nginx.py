@@ -98,6 +98,7 @@ class Nginx(IngressController):
     config_table = nginx_config.TABLE
     own_flags = OWN_FLAGS
     errors_by_pod = False
+    names_tell_passwords = False
     external_names = False  # of NGINX Plus alone: docs.nginx.com, "Support for Type ExternalName Services"
 
     def definitions_url(self, controller: Controller) -> str:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from typing import Annotated, Any, Literal
 
-from pydantic import BeforeValidator, Field
+from pydantic import AfterValidator, BeforeValidator, Field
 
 from .apps import Resources
 from .base import Model
@@ -22,6 +23,28 @@ class SmokeJob(Model):
     resources: Annotated[Resources, Field(description="Requests and limits of its container.")] = Resources(
         requests={"cpu": "100m", "memory": "256Mi"}
     )
+
+
+_RECIPIENT = re.compile(r"age1[a-z0-9]+|ssh-(ed25519|rsa) [A-Za-z0-9+/=]+")
+
+
+def _recipient(value: str) -> str:
+    if value.upper().startswith("AGE-SECRET-KEY-"):
+        raise ValueError(
+            "is a private key: a recipient is the public one, which begins with age1; change this key pair"
+        )
+    if not _RECIPIENT.fullmatch(value):
+        raise ValueError("is no recipient of age: it begins with age1, or is the public key of an SSH pair")
+    return value
+
+
+class Sops(Model):
+    """Secrets as ciphertext that Flux or ``sops`` decrypts (https://getsops.io, https://age-encryption.org)."""
+
+    age: Annotated[
+        list[Annotated[str, AfterValidator(_recipient)]],
+        Field(min_length=1, description="Recipients: the public keys of who may decrypt it."),
+    ]
 
 
 def _smoke(value: Any) -> Any:
@@ -44,4 +67,8 @@ class Git(Model):
         SmokeJob | None,
         BeforeValidator(_smoke, json_schema_input_type=bool | SmokeJob | None),
         Field(description="A Job that proves every route after they are applied: true, or a mapping."),
+    ] = None
+    sops: Annotated[
+        Sops | None,
+        Field(description="Encrypt Secrets by the program sops; without it, what would hold a key is refused."),
     ] = None

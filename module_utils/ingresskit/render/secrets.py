@@ -100,23 +100,32 @@ def _certificate(use: CertificateUse, issuer: Issuer) -> Object:
     return manifest("Certificate", use.secret, use.namespace, spec=spec)
 
 
-def without_keys(uses: Iterable[CertificateUse], stack: Stack) -> Iterator[Problem]:
-    """A problem for each certificate, each extra Secret and each user whose secrets would stand in rendered files."""
+def without_keys(uses: Iterable[CertificateUse], stack: Stack, dialect: IngressController) -> Iterator[Problem]:
+    """A problem for each certificate, each extra Secret and each user whose secrets would stand in rendered files; of
+    those that are to be encrypted, for what would be told all the same."""
+    sealed = stack.ingress_git.sops is not None
     for path, options in option_levels(stack):
         if options.basic_auth is not None and options.basic_auth.users is not None:
-            yield Problem(f"{path}.basic_auth.users", "rendered files hold no password, hashed or not: use secret")
+            why = "rendered files hold no password, hashed or not: use secret"
+            if sealed and dialect.names_tell_passwords:
+                why = f"behind {dialect.title} a hash of the passwords is part of a name, in the clear: use secret"
+            if not sealed or dialect.names_tell_passwords:
+                yield Problem(f"{path}.basic_auth.users", why)
     for index, each in enumerate(stack.ingress_extra_objects):
-        if each.get("kind") == "Secret" and (each.get("data") or each.get("stringData")):
-            why = "rendered files hold no Secret's content: seal it, or have the cluster make it"
+        if not sealed and each.get("kind") == "Secret" and (each.get("data") or each.get("stringData")):
+            why = f"rendered files hold no Secret's content: {_ENCRYPT}, or have the cluster make it"
             yield Problem(f"ingress_extra_objects[{index}]", why)
     for use in uses:
-        if use.source.kind in ("files", "inline", "self_signed"):
-            why = (
-                "is made from the stack's CA, which a cluster keeps"
-                if use.source.self_signed
-                else "would put its key there"
-            )
-            yield Problem(use.path, f"rendered files hold no private key, and this source {why}: use secret or issuer")
+        if use.source.kind == "self_signed":
+            why = "is made from the stack's CA, which a cluster keeps: use secret or issuer"
+        elif not sealed and use.source.kind in ("files", "inline"):
+            why = f"would put its key there: use secret or issuer, or {_ENCRYPT}"
+        else:
+            continue
+        yield Problem(use.path, f"rendered files hold no private key, and this source {why}")
+
+
+_ENCRYPT = "have it encrypted (ingress_git.sops)"
 
 
 def _secret(use: CertificateUse, pair: KeyPair | None, annotations: dict[str, str] | None = None) -> Object:

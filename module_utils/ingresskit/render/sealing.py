@@ -1,0 +1,87 @@
+"""Secrets that stand in Git as ciphertext: what of one is left as it is, because nothing of it has changed.
+
+Ciphertext differs each time that it is made, so what was made before is kept for as long as it is right. A private key
+cannot be guessed: a hash of it and its certificate, beside the ciphertext, tells whether they have changed. A password
+can be, and no hash of one is told to anybody: there only who may decrypt can tell.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+import yaml
+
+from ..manifests import Object, group_of
+
+CONTENT = "ingresskit.io/content"
+HIDDEN = ("data", "stringData")
+REGEX = f"^({'|'.join(HIDDEN)})$"  # as Flux documents it: https://fluxcd.io/flux/guides/mozilla-sops/
+_MARK = "\nsops:\n"
+Identity = tuple[str, str, str, str]
+
+
+def is_secret(obj: Object) -> bool:
+    """Whether an object holds what is to be encrypted."""
+    return obj["kind"] == "Secret" and not group_of(obj) and any(obj.get(key) for key in HIDDEN)
+
+
+def identity(obj: Object) -> Identity:
+    metadata = obj["metadata"]
+    return group_of(obj), obj["kind"], metadata.get("namespace", ""), metadata["name"]
+
+
+def has_key(secret: Object) -> bool:
+    """Whether it holds a private key: nobody guesses what a hash of that was made of."""
+    if secret.get("type") != "kubernetes.io/tls":
+        return False
+    try:
+        key = base64.b64decode((secret.get("data") or {}).get("tls.key", ""))
+    except ValueError:
+        return False
+    return b"PRIVATE KEY-----" in key
+
+
+def marked(secret: Object) -> Object:
+    """A Secret with a private key, and a hash of its content among its annotations."""
+    content = json.dumps([secret.get(key) for key in HIDDEN], sort_keys=True)
+    mark = hashlib.sha256(f"ingresskit {content}".encode()).hexdigest()[:32]
+    metadata = secret["metadata"]
+    return {**secret, "metadata": {**metadata, "annotations": {**(metadata.get("annotations") or {}), CONTENT: mark}}}
+
+
+def known_sealed(texts: Iterable[str]) -> dict[Identity, Object]:
+    """Every encrypted object in files that an earlier render has left; what is broken is none."""
+    found: dict[Identity, Object] = {}
+    for text in texts:
+        if _MARK not in text:
+            continue
+        try:
+            documents = [each for each in yaml.safe_load_all(text) if isinstance(each, dict) and "sops" in each]
+        except yaml.YAMLError:
+            continue
+        found |= {identity(each): each for each in documents}
+    return found
+
+
+def same_outside(secret: Object, sealed: Object, recipients: Sequence[str]) -> bool:
+    """Whether the ciphertext is for these recipients, and all that is not encrypted is as it is to be."""
+    beside = {key: value for key, value in sealed.items() if key not in (*HIDDEN, "sops")}
+    wanted = {key: value for key, value in secret.items() if key not in HIDDEN}
+    keys = {key: sorted(sealed.get(key) or {}) for key in HIDDEN} == {
+        key: sorted(secret.get(key) or {}) for key in HIDDEN
+    }
+    return keys and beside == wanted and _recipients(sealed["sops"]) == set(recipients)
+
+
+def same_inside(secret: Object, opened: Object) -> bool:
+    """Whether the decrypted content is what it is to be."""
+    return all((opened.get(key) or {}) == (secret.get(key) or {}) for key in HIDDEN)
+
+
+def _recipients(metadata: Any) -> set[str]:
+    entries = metadata.get("age") if isinstance(metadata, Mapping) else None
+    return {str(each.get("recipient")) for each in entries or () if isinstance(each, Mapping)}
