@@ -12,6 +12,7 @@ import os
 import signal
 import sys
 from contextlib import suppress
+from pathlib import Path
 from types import FrameType
 
 
@@ -24,6 +25,7 @@ def main(command: list[str]) -> int:
         with suppress(ProcessLookupError):  # it has ended, and what it started has not yet
             os.kill(child, number)
 
+    os.environ["PWD"] = str(Path.cwd())  # which no shell has set: reports go below it
     signals = {signal.SIGTERM, signal.SIGINT}
     signal.pthread_sigmask(signal.SIG_BLOCK, signals)  # until there is a child to hand them on to
     child = os.posix_spawnp(command[0], command, os.environ, setsigmask=[], setsigdef=signals)

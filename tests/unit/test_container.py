@@ -207,3 +207,11 @@ def test_an_ssh_key_is_used_with_the_known_hosts_beside_it(tmp_path):
     lines = seen.read_text().splitlines()
     assert lines[:2] == ["-i", str(secret / "ssh-privatekey")]
     assert {"StrictHostKeyChecking=yes", f"UserKnownHostsFile={secret}/known_hosts", "git@git.example"} < set(lines)
+
+
+def test_process_1_tells_where_it_works_as_a_shell_does(tmp_path):
+    """Reports go below $PWD, which a container runtime does not set."""
+    environment = {name: value for name, value in os.environ.items() if name != "PWD"}
+    command = [sys.executable, INIT, sys.executable, "-c", "import os; print(os.environ['PWD'])"]
+    ran = subprocess.run(command, cwd=tmp_path, env=environment, check=True, capture_output=True, text=True)
+    assert ran.stdout.strip() == str(tmp_path)
