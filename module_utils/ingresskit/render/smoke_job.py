@@ -14,7 +14,7 @@ from ..controllers.pages import stack_name
 from ..controllers.workload import rule
 from ..errors import InventoryError, Problem
 from ..images import TOOLKIT, ImageRef
-from ..manifests import RESTRICTED_CONTAINER, RESTRICTED_POD, Object, content_hash, manifest, present
+from ..manifests import RESTRICTED_CONTAINER, RESTRICTED_POD, Object, content_hash, manifest, plain_env, present
 from ..model.git import SmokeJob
 from ..model.stack import Stack
 from .secrets import uses_of
@@ -82,7 +82,7 @@ def _pod(job: SmokeJob, name: str) -> Object:
         imagePullPolicy=job.image.pull_policy or "IfNotPresent",
         args=COMMAND,  # what comes before it is the image's business
         workingDir=TREE,
-        env=[{"name": "HOME", "value": "/tmp"}],  # noqa: S108 (its own)
+        env=plain_env({"HOME": "/tmp", "PWD": TREE}),  # noqa: S108 (its own) - a shell would set the second one
         resources=job.resources.model_dump(exclude_defaults=True),
         securityContext=RESTRICTED_CONTAINER,
         terminationMessagePolicy="FallbackToLogsOnError",
