@@ -175,6 +175,17 @@ def bring(subject: Subject, settings: Settings) -> Outcome:
     return _Run(prepared, connect_to(prepared.stack, settings.say), settings).converge()
 
 
+def compare(prepared: Prepared, api: KubeApi, settings: Settings) -> tuple[ChangeSet, Snapshot, Release | None]:
+    """What the inventory says beside what the cluster holds, whoever looks after it: a plan that nobody carries out."""
+    from .engine.plan import plan
+    from .state import store
+
+    run = _Run(prepared, api, settings)
+    record = store.load(api, run.owner)
+    objects, _, seen = run.render(record, thorough=True)
+    return plan(objects, seen, record, force_conflicts=True), seen, record
+
+
 def remove(inventory: Mapping[str, Any], settings: Settings) -> Outcome:
     """Deletes everything of the stack and nothing else, its CA and its record last."""
     return withdraw(load(inventory, settings.base_dir), settings)
@@ -315,7 +326,7 @@ class _Run:
         from .engine.verify import verify
         from .transaction import Draft
 
-        objects, facts, seen = self._render(record)
+        objects, facts, seen = self.render(record)
         apply = self.apply
         changes = plan(
             objects, seen, record,
@@ -336,12 +347,13 @@ class _Run:
             return ""
         return naming_key(self.stack, self.dialect, ref.kind, ref.namespace, ref.name)
 
-    def _render(self, record: Release | None) -> tuple[list[Object], Facts, Snapshot]:
+    def render(self, record: Release | None, *, thorough: bool = False) -> tuple[list[Object], Facts, Snapshot]:
+        """The objects, owned, what they were made from, and what is there; ``thorough``: see ``snapshot.observe``."""
         from .engine.ownership import own
         from .engine.plan import intact
         from .engine.snapshot import complete, observe
 
-        seen = observe(self.api, self.owner, record)
+        seen = observe(self.api, self.owner, record, thorough=thorough)
         uses = self.subject.certificates
         rehearsal = self.settings.check and bool(self.owner.part)
         facts = replace(existing_secrets(self.api, uses, self.stack, self.prepared.facts), rehearsal=rehearsal)

@@ -33,6 +33,7 @@ _COLOURS = {
     "proven": constants.COLOR_OK,
     "FAILED": constants.COLOR_ERROR,
     "NOT TRUSTED": constants.COLOR_ERROR,
+    "DIFFER": constants.COLOR_ERROR,
     "TEST DOUBLE": constants.COLOR_WARN,
 }
 _ACTION_COLOURS = {

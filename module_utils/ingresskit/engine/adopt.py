@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from ..api.resources import MANAGER, Object
-from .fields import Entry, Fields, below, element, entries, is_ours, locate, paths
+from .fields import Entry, Fields, below, element, entries, is_ours, locate, paths, union
 from .keepers import ARGOCD_MANAGERS, FLUX_MANAGERS
 from .ownership import ADOPTED, PART_OF
 
@@ -45,7 +45,7 @@ def legacies(live: Object) -> list[str]:
 
 def combined(live: Object) -> Fields:
     """What is ours or becomes so by a takeover."""
-    return _union(*(_fields(entry) for entry in entries(live) if is_ours(entry) or _is_legacy(entry)))
+    return union(*(_fields(entry) for entry in entries(live) if is_ours(entry) or _is_legacy(entry)))
 
 
 def takeover(live: Object) -> list[dict[str, Any]]:
@@ -69,7 +69,7 @@ def taken_over(live: Object, after: Object) -> Object:
     """What a takeover of the live object and our apply lead to, but for defaults. ``after``: what a dry run of that
     apply alone shows; what only legacy managers hold goes from it."""
     kept = {path for entry in entries(after) if not _is_legacy(entry) for path in paths(_fields(entry))}
-    held = _union(*(_fields(entry) for entry in entries(after) if _is_legacy(entry)))
+    held = union(*(_fields(entry) for entry in entries(after) if _is_legacy(entry)))
     result = copy.deepcopy(after)
     _remove(held, result, set(paths(held)), kept)
     result["metadata"]["annotations"] = _noteless(result) | _mark(live)
@@ -114,14 +114,6 @@ def _marking(live: Object) -> list[dict[str, Any]]:
 
 def _fields(entry: Entry) -> Fields:
     return entry.get("fieldsV1") or {}
-
-
-def _union(*sets: Fields) -> dict[str, Any]:
-    result: dict[str, Any] = {}
-    for fields in sets:
-        for key, inner in fields.items():
-            result[key] = _union(result.get(key, {}), inner)
-    return result
 
 
 def _remove(fields: Mapping[str, Any], value: Any, doomed: set[str], kept: set[str], prefix: str = "") -> None:

@@ -10,7 +10,7 @@ import yaml
 from ..api.resources import Object, Ref
 
 _NOISE = ("creationTimestamp", "generation", "managedFields", "resourceVersion", "selfLink", "uid")
-_LAST_APPLIED = "kubectl.kubernetes.io/last-applied-configuration"
+LAST_APPLIED = "kubectl.kubernetes.io/last-applied-configuration"
 
 
 class Diff(TypedDict):
@@ -62,10 +62,10 @@ def masked(secret: Object | None, other: Object | None, side: str) -> Object | N
             theirs = (other or {}).get(key) or {}
             hidden[key] = {name: _mask(value, theirs.get(name), side) for name, value in secret[key].items()}
     annotations = secret["metadata"].get("annotations") or {}
-    if _LAST_APPLIED in annotations:
+    if LAST_APPLIED in annotations:
         theirs = ((other or {}).get("metadata") or {}).get("annotations") or {}
-        mask = _mask(annotations[_LAST_APPLIED], theirs.get(_LAST_APPLIED), side)
-        hidden["metadata"] = secret["metadata"] | {"annotations": annotations | {_LAST_APPLIED: mask}}
+        mask = _mask(annotations[LAST_APPLIED], theirs.get(LAST_APPLIED), side)
+        hidden["metadata"] = secret["metadata"] | {"annotations": annotations | {LAST_APPLIED: mask}}
     return hidden
 
 

@@ -84,6 +84,15 @@ def paths(fields: Fields, prefix: str = "") -> Iterator[str]:
             yield path
 
 
+def union(*sets: Fields) -> dict[str, Any]:
+    """All that any of these sets holds."""
+    result: dict[str, Any] = {}
+    for fields in sets:
+        for key, inner in fields.items():
+            result[key] = union(result.get(key, {}), inner)
+    return result
+
+
 def present(fields: Fields, value: Any, prefix: str = "") -> Iterator[str]:
     """Those paths of a set, inner nodes included, at which a manifest has something."""
     for key, inner in fields.items():

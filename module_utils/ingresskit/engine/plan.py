@@ -47,7 +47,7 @@ class _Basis:
         """Whether it cannot be adopted, as it belongs to somebody who looks after it: another stack or part, another
         ApplySet, Argo CD or Flux, or an object whose controller would make it anew."""
         labels, kept = _labels(live), keeper(live, obj) is not None and not self._let_go(live, obj)
-        return STACK in labels or PART_OF in labels or kept or _maker(live) is not None
+        return STACK in labels or PART_OF in labels or kept or maker(live) is not None
 
     def _let_go(self, live: Object, obj: Object) -> bool:
         kept = keeper(live, obj) if self.adopt_from else None
@@ -210,13 +210,14 @@ def _removal(ref: Ref, seen: Snapshot) -> Change:
     return Change(ref, "deleted", None, live)
 
 
-def _maker(live: Object) -> Object | None:
+def maker(live: Object) -> Object | None:
+    """The owner reference of whoever would make it anew."""
     owners = live["metadata"].get("ownerReferences") or ()
     return next((owner for owner in owners if owner.get("controller")), None)
 
 
 def _whose(live: Object) -> str:
-    labels, kept, maker = _labels(live), keeper(live), _maker(live)
+    labels, kept, made_by = _labels(live), keeper(live), maker(live)
     if STACK in labels:
         part = f" (its part {labels[PART]})" if PART in labels else ""
         return f"exists and belongs to the stack {labels[STACK]}{part}"
@@ -224,8 +225,8 @@ def _whose(live: Object) -> str:
         return f"exists and belongs to another ApplySet ({labels[PART_OF]})"
     if kept:
         return f"exists and belongs to {kept}"
-    if maker:
-        return f"exists and is made by {maker['kind']} {maker['name']}"
+    if made_by:
+        return f"exists and is made by {made_by['kind']} {made_by['name']}"
     manager = labels.get(MANAGED_BY)
     return "exists and is not ours" + (f" (managed by {manager})" if manager else "")
 

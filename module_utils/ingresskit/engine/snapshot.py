@@ -50,19 +50,28 @@ class Snapshot:
 
 
 def observe(
-    api: Api, owner: Owner, record: Release | None, *, workers: int = WORKERS, for_removal: bool = False
+    api: Api,
+    owner: Owner,
+    record: Release | None,
+    *,
+    workers: int = WORKERS,
+    for_removal: bool = False,
+    thorough: bool = False,
 ) -> Snapshot:
     """One LIST per kind of the last release (by label, cluster-wide, metadata only, parallel) and one of Namespaces.
     A kind that may not be listed in the whole cluster is listed in each namespace where the release has some.
 
     That is all a run needs whose render has no new names; ``complete`` adds the rest once the objects are known.
-    ``for_removal``: nothing is rendered, so where the record is lost all built-in kinds are looked through."""
-    unrecorded = set(BUILTIN) if for_removal else set()
-    kinds = (record.kinds if record else unrecorded) - {("v1", "Namespace")}
+    ``for_removal``: nothing is rendered, so where the record is lost all built-in kinds are looked through;
+    ``thorough``: these in any case."""
+    released = set(record.kinds) if record else set()
+    unrecorded = set(BUILTIN) if thorough or (for_removal and record is None) else set()
+    kinds = (released | unrecorded) - {("v1", "Namespace")}
     spaces_of = _spaces(record.objects if record else ())
     jobs: list[Callable[[], list[Object] | None]] = [partial(_namespaces, api)]
-    look = partial(_labelled, api, owner, spaces_of) if record else partial(_visible, api, owner)
-    jobs += [partial(look, kind) for kind in sorted(kinds)]
+    for kind in sorted(kinds):
+        known = kind in released
+        jobs.append(partial(_labelled, api, owner, spaces_of, kind) if known else partial(_visible, api, owner, kind))
     spaces, *lists = together(jobs, workers)
     seen = Snapshot(owner, namespaces=None if spaces is None else {obj["metadata"]["name"]: obj for obj in spaces})
     return _with(seen, [spaces or [], *(items or [] for items in lists)], kinds)

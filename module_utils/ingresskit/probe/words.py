@@ -24,10 +24,15 @@ _OWN_PAGES = {
 def printable(text: str, limit: int | None = None) -> str:
     """Return ``text`` on one line with control and format characters escaped, private keys removed and,
     with ``limit``, cut to that many characters. Applying it twice changes nothing."""
-    text = _PRIVATE_KEY.sub("[private key removed]", text)
+    text = keyless(text)
     if not text.isascii() or not text.isprintable():
         text = "".join(_escape(char) if unicodedata.category(char) in _UNPRINTABLE else char for char in text)
     return text if limit is None or len(text) <= limit else text[: limit - 1] + "…"
+
+
+def keyless(text: str) -> str:
+    """Return ``text`` without the private keys in it."""
+    return _PRIVATE_KEY.sub("[private key removed]", text)
 
 
 def _escape(char: str) -> str:
