@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import gc
 import re
+import shlex
+import sys
 import traceback
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
-from ansible.module_utils.basic import AnsibleModule, missing_required_lib
+from ansible.module_utils.basic import AnsibleModule
 from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 from ansible.module_utils.errors import UnsupportedError
 
@@ -33,7 +36,16 @@ PART_SPEC: dict[str, Any] = {
     "base_dir": {"type": "path", "default": "."},
     "state": STATE_SPEC,
 }
-LIBRARIES = ("pydantic", "kubernetes", "cryptography", "aiohttp", "jinja2", "yaml")
+# what a module imports -> what to install for it, as requirements.in has it
+LIBRARIES = {
+    "kubernetes": "kubernetes>=32",
+    "pydantic": "pydantic>=2.11",
+    "bcrypt": "bcrypt>=4",
+    "cryptography": "cryptography>=44",
+    "aiohttp": "aiohttp>=3.11",
+    "jinja2": "jinja2>=3.1",
+    "yaml": "pyyaml>=6",
+}
 Work = Callable[["Call"], dict[str, Any]]
 Say = Callable[[str], None]
 _HIDDEN = "(not shown: it may hold keys)"
@@ -161,7 +173,16 @@ def answer(call: Call, work: Work) -> dict[str, Any]:
     except ImportError as error:
         if error.name is None or error.name.partition(".")[0] not in LIBRARIES:
             raise
-        return {"failed": True, "msg": missing_required_lib(error.name), "exception": traceback.format_exc()}
+        return {"failed": True, "msg": _missing(), "exception": traceback.format_exc()}
+
+
+def _missing() -> str:
+    """All that has to be installed, in one command."""
+    lacking = {name: wanted for name, wanted in LIBRARIES.items() if find_spec(name) is None}
+    return (
+        f"{sys.executable} lacks {', '.join(lacking)}, which ingresskit needs. Install what is missing:\n"
+        f"{sys.executable} -m pip install {' '.join(map(shlex.quote, lacking.values()))}"
+    )
 
 
 @contextmanager
