@@ -84,6 +84,10 @@ benchmark: cluster ## Side by side with kubectl, helm and kubernetes.core; N=300
 generate: $(READY) ## Argument specs, JSON Schema and reference, from the model
 	@python -m tools.generate
 
+.PHONY: sanity
+sanity: $(READY) ## ansible-test's sanity tests on the collection as it is installed
+	@python -m tools.sanity
+
 .PHONY: collection
 collection: $(READY) ## The collection's archive, in dist/; the same bytes from the same commit
 	@python -m tools.collection
