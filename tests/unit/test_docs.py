@@ -99,7 +99,8 @@ def test_the_shell_understands(block):
 def test_playbooks_exist_and_take_what_is_given(block, words):
     cli = PlaybookCLI(words)
     cli.init_parser()
-    given = cli.parser.parse_args(words[1:])
+    implied = ["playbooks/render.yml"] if words[0].endswith("ingresskit-render") else []
+    given = cli.parser.parse_args([*words[1:], *implied])
     for name in given.args:
         collection = re.fullmatch(r"ingresskit\.ingresskit\.(\w+)", name)
         path = f"playbooks/{collection[1]}.yml" if collection else name
