@@ -19,7 +19,7 @@ ROOT = Path(__file__).parents[1]
 PAGES = {str(path.relative_to(ROOT)): path for path in [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]}
 VERBS = {"skip", "fails", "file"}
 FENCE = re.compile(
-    r"^(?:<!-- test: (?P<said>.*?) -->\n)?(?P<indent> *)```(?P<language>[\w-]*)[^\n]*\n(?P<text>.*?)^(?P=indent)```$",
+    r"^(?: *<!-- test: (?P<said>.*?) -->\n)?(?P<indent> *)```(?P<language>[\w-]*)[^\n]*\n(?P<text>.*?)^(?P=indent)```$",
     re.MULTILINE | re.DOTALL,
 )
 

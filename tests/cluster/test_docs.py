@@ -13,6 +13,8 @@ from pathlib import Path
 
 import pytest
 
+from benchmarks.peers import find
+from testbed.cache import Cache
 from tests.cluster.playbook import CONTEXT, ROOT, Project, kubectl, namespaces
 from tests.docs import blocks
 
@@ -32,15 +34,18 @@ ingress_controller__zz:
   termination: {{drain: 0, grace: 1}}
 """
 SLOW = {"docs/migrate/ingress-nginx.md", "docs/migrate/helm.md", "docs/migrate/kubernetes-core.md"}
-RUN = ["docs/start.md", "docs/migrate/ingress-nginx.md"]
+RUN = ["docs/start.md", *sorted(SLOW)]
 
 
 def dressed(text, node):
     """A text with the names, ports and address that nobody else has on the cluster of the tests."""
     for word, own in {"kind-ingresskit": CONTEXT, "127.0.0.1": node, **PORTS}.items():
         text = text.replace(word, own)
-    text = text.replace(f"context: {CONTEXT}\n", f"context: {CONTEXT}\n  state_namespace: {PREFIX}state\n")
-    text = text.replace(f"{{context: {CONTEXT}}}", f"{{context: {CONTEXT}, state_namespace: {PREFIX}state}}")
+    state = f"state_namespace: {PREFIX}state"
+    text = text.replace(f"ingress_cluster: {{context: {CONTEXT}}}", f"ingress_cluster: {{context: {CONTEXT}, {state}}}")
+    text = text.replace(
+        f"ingress_cluster:\n  context: {CONTEXT}\n", f"ingress_cluster:\n  context: {CONTEXT}\n  {state}\n"
+    )
     return NAME.sub(rf"{PREFIX}\1", text)
 
 
@@ -99,13 +104,24 @@ def failing(text, words):
     return f"if (set -e\n{text}) > failed.out 2>&1; then cat failed.out; echo 'it did not fail'; exit 1; fi; cat failed.out; {said}"
 
 
+def environment(peers):
+    """The environment of a shell; ``peers``: with helm and the collection kubernetes.core, which pages on migration use."""
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("ANSIBLE_")}
+    path = [str(Path(sys.executable).parent), kept["PATH"]]
+    if peers:
+        programs = find(Cache.of_user())
+        assert not programs.missing, programs.missing
+        path.insert(0, str(Path(programs.helm).parent))
+        (packages,) = Path(programs.python).parents[1].glob("lib/python*/site-packages")
+        kept["ANSIBLE_COLLECTIONS_PATH"] = str(packages)
+    return kept | {"PATH": ":".join(path), "ANSIBLE_NOCOLOR": "1"}
+
+
 @pytest.mark.parametrize("page", [pytest.param(page, marks=[pytest.mark.slow] * (page in SLOW)) for page in RUN])
 @pytest.mark.timeout(900)
 def test_the_commands_of(page, checkout, node):
-    environment = {name: value for name, value in os.environ.items() if not name.startswith("ANSIBLE_")}
-    path = f"{Path(sys.executable).parent}:{environment['PATH']}"
     done = subprocess.run(
-        ["bash", "-c", script(page, node)], cwd=checkout, env=environment | {"PATH": path, "ANSIBLE_NOCOLOR": "1"},
+        ["bash", "-c", script(page, node)], cwd=checkout, env=environment(page in SLOW),
         text=True, check=False, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
     )  # fmt: skip
     print(done.stdout)
