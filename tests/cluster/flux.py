@@ -21,7 +21,7 @@ from tests.cluster.playbook import ROOT, kubectl
 FILES = ROOT / "gitops" / "flux"
 KUSTOMIZATIONS = "kustomizations.kustomize.toolkit.fluxcd.io"
 HALVES = ("stack", "apps", "smoke")
-SECONDS = 120  # that a revision may take on a busy machine
+SECONDS = 60  # that a revision may take on a busy machine
 
 
 class Flux:
@@ -39,6 +39,9 @@ class Flux:
         self.folder.mkdir(parents=True, exist_ok=True)
         (self.folder / "kustomization.yaml").write_text(yaml.safe_dump(self.overlay()), encoding="utf-8")
         kubectl("apply", "--server-side", "-k", str(self.folder))
+
+    def apply(self, obj):
+        self.kubectl("apply", "--server-side", "-f", "-", stdin=json.dumps(obj))
 
     def overlay(self):
         url = {"op": "replace", "path": "/spec/url", "value": self.repo.url_inside}
@@ -124,5 +127,5 @@ class Flux:
         for half in reversed(HALVES):
             self.kubectl("delete", "--ignore-not-found", f"{KUSTOMIZATIONS}/ingress-{half}", f"--timeout={SECONDS}s")
 
-    def kubectl(self, *args):
-        return kubectl("-n", self.namespace, *args)
+    def kubectl(self, *args, stdin=None):
+        return kubectl("-n", self.namespace, *args, stdin=stdin)

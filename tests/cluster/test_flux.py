@@ -9,8 +9,8 @@ import json
 import pytest
 
 from module_utils.ingresskit.rendering import render_for_git
-from tests.cluster.double import ask, until
-from tests.cluster.flux import Flux
+from tests.cluster.double import ask, obj, until
+from tests.cluster.flux import KUSTOMIZATIONS, Flux
 from tests.cluster.gitserver import Repo
 from tests.cluster.playbook import HOST, Site, kubectl, namespaces
 
@@ -47,9 +47,10 @@ class Stack:
         del cafe["tls"]  # its own authority's key would stand in Git
         return {"cafe": cafe, "shop": shop, **more}
 
-    def files(self, apps=None, **variables):
+    def files(self, apps=None, git=None, **variables):
         """What playbooks/render.yml writes, below the repository's root; None for a file that goes."""
-        inventory = self.site.inventory("traefik", apps or self.apps(), ingress_git={"tool": "flux"}, **variables)
+        git = {"tool": "flux", **(git or {})}
+        inventory = self.site.inventory("traefik", apps or self.apps(), ingress_git=git, **variables)
         rendered = render_for_git(inventory, self.folder)[1]
         here = {f"{PATH}/{name}": text for name, text in rendered.items()}
         before = [path.relative_to(self.folder / "repo") for path in (self.folder / "repo" / PATH).rglob("*.yaml")]
@@ -142,6 +143,95 @@ def test_what_cannot_become_ready_is_told_and_a_new_revision_mends_it(stack):
     assert stack.flux.status("apps")["lastAppliedRevision"] != f"main@sha1:{bad}"
     assert stack.answers("/tea", "tea-svc"), "the old Pod serves on"
     stack.stand()
+
+
+@pytest.fixture
+def gate(stack):
+    """The smoke test's half, and a Kustomization that nothing but it lets go on: another cluster, say."""
+    made = Gate(stack)
+    stack.flux.apply(made.following)
+    yield made
+    stack.flux.kubectl("delete", f"{KUSTOMIZATIONS}/ingress-next")
+
+
+class Gate:
+    def __init__(self, stack):
+        self.stack, self.flux = stack, stack.flux
+
+    @property
+    def following(self):
+        spec = {
+            "dependsOn": [{"name": "ingress-smoke"}],
+            "sourceRef": {"kind": "GitRepository", "name": "ingress"},
+            "serviceAccountName": "ingresskit-smoke",
+            "path": "./next",
+            "interval": "10m",
+            "prune": True,
+        }
+        return obj("kustomize.toolkit.fluxcd.io/v1", "Kustomization", "ingress-next", NAME, spec=spec)
+
+    def files(self, apps=None):
+        """A release whose smoke test is not patient: in these tests nothing gets better by itself."""
+        config = json.dumps(obj("v1", "ConfigMap", "next", NAME, data={"gone": "on"}))
+        smoke = {"wait": 15, "timeout": 5}
+        return self.stack.files(apps, git={"smoke": True}, ingress_smoke=smoke) | {"next/next.yaml": config}
+
+    def release(self, files, message):
+        return self.stack.release(files, message)
+
+    def passed(self, revision):
+        for half in ("smoke", "next"):
+            self.flux.wait(half, revision)
+
+    def held(self, revision):
+        """The Job says no: what depends on it stays where it is."""
+        home = self.stack.site.namespace("controller")
+        self.flux.wait_for("smoke", "HealthCheckFailed", f"Job/{home}/{NAME}-smoke status: 'Failed'")
+        assert self.flux.status("smoke")["lastAttemptedRevision"].endswith(revision)
+        self.flux.wait_for("next", "DependencyNotReady", "ingress-smoke")
+        assert not self.flux.status("next")["lastAppliedRevision"].endswith(revision)
+
+    def job(self):
+        return json.loads(
+            kubectl("get", "job", f"{NAME}-smoke", "-n", self.stack.site.namespace("controller"), "-o", "json")
+        )
+
+    def log(self):
+        return kubectl("logs", f"job/{NAME}-smoke", "-n", self.stack.site.namespace("controller"))
+
+
+def test_what_is_not_proven_holds_up_whatever_depends_on_it(gate):
+    good = gate.release(gate.files(), "the cafe, to be proven")
+    gate.passed(good)
+    first = gate.job()
+    assert "proven" in gate.log()
+
+    same = gate.release({"README": "nothing that is rendered"}, "no release")
+    gate.passed(same)
+    assert gate.job()["metadata"]["uid"] == first["metadata"]["uid"], "what is proven is not proven again"
+
+    cafe = gate.stack.apps()["cafe"]
+    cafe["hosts"][HOST]["paths"]["/cake"] = "cake-svc:80"
+    bad = gate.release(gate.files({"cafe": cafe}), "a route to a Service that nobody brings")
+    gate.held(bad)
+    assert "/cake" in gate.log()
+
+    good = gate.release(gate.files(), "the cafe again")
+    gate.passed(good)
+    assert gate.job()["metadata"]["uid"] != first["metadata"]["uid"], "each release is proven anew"
+
+
+def test_an_edit_by_hand_is_found_once_the_job_is_run_again(gate):
+    """Nothing of it is in the rendered release, so the Job of before stands for it until its time is over."""
+    files = gate.files()
+    gate.passed(gate.release(files, "the cafe, to be proven"))
+    assert gate.job()["spec"]["ttlSecondsAfterFinished"] == 120
+    kubectl("delete", "job", f"{NAME}-smoke", "-n", gate.stack.site.namespace("controller"))  # as those seconds do
+    name = f"{PATH}/apps/{gate.stack.site.namespace('cafe')}/ingress-cafe.yaml"
+    bad = gate.release({name: files[name].replace("name: tea-svc", "name: coffee-svc")}, "tea is out")
+    gate.held(bad)
+    assert "/tea" in gate.log()
+    gate.passed(gate.release(files, "as it is rendered"))
 
 
 def test_deleting_the_kustomizations_takes_the_stack_along(stack):
