@@ -21,7 +21,7 @@ from tests.cluster.playbook import ROOT, kubectl
 FILES = ROOT / "gitops" / "flux"
 KUSTOMIZATIONS = "kustomizations.kustomize.toolkit.fluxcd.io"
 HALVES = ("stack", "apps", "smoke")
-SECONDS = 60  # that a revision may take on a busy machine
+SECONDS = 120  # that a revision may take on a busy machine
 
 
 class Flux:

@@ -14,6 +14,7 @@ from tests.cluster.flux import KUSTOMIZATIONS, Flux
 from tests.cluster.gitserver import Repo
 from tests.cluster.playbook import HOST, Site, kubectl, namespaces
 
+pytestmark = pytest.mark.timeout(600)
 NAME = "ik-flux"
 PATH = f"rendered/test/{NAME}"
 SHOP = "shop.example.com"
