@@ -27,23 +27,25 @@ SECONDS = 120  # that a revision may take on a busy machine
 class Flux:
     """The files of gitops/flux in a namespace, patched in names and addresses only, over one repository.
 
-    ``path``: of the rendered stack in the repository. ``components``: folders beside ``base``.
+    ``path``: of the rendered stack in the repository. ``folder``: for the cluster's own kustomization.
     """
 
-    def __init__(self, namespace, repo, path, folder, *components, source="gitrepository"):
+    def __init__(self, namespace, repo, path, folder):
         self.namespace, self.repo, self.path, self.folder = namespace, repo, path, folder
-        self.components, self.source = components, source
+        self.source = "gitrepository"
 
-    def install(self):
-        """As a cluster's folder below gitops/flux/clusters does it."""
+    def install(self, *components):
+        """As a cluster's folder below gitops/flux/clusters does it; ``components``: folders beside ``base``."""
+        self.source = "ocirepository" if "oci" in components else "gitrepository"
         self.folder.mkdir(parents=True, exist_ok=True)
-        (self.folder / "kustomization.yaml").write_text(yaml.safe_dump(self.overlay()), encoding="utf-8")
+        text = yaml.safe_dump(self.overlay(components))
+        (self.folder / "kustomization.yaml").write_text(text, encoding="utf-8")
         kubectl("apply", "--server-side", "-k", str(self.folder))
 
     def apply(self, obj):
         self.kubectl("apply", "--server-side", "-f", "-", stdin=json.dumps(obj))
 
-    def overlay(self):
+    def overlay(self, components):
         url = {"op": "replace", "path": "/spec/url", "value": self.repo.url_inside}
         patches = [{"target": {"group": "source.toolkit.fluxcd.io"}, "patch": json.dumps([url])}]
         for half in HALVES:
@@ -56,7 +58,7 @@ class Flux:
             "kind": "Kustomization",
             "namespace": self.namespace,
             "resources": [os.path.relpath(FILES / "base", self.folder)],
-            "components": [os.path.relpath(FILES / name, self.folder) for name in self.components],
+            "components": [os.path.relpath(FILES / name, self.folder) for name in components],
             "patches": patches,
         }
 
@@ -109,6 +111,9 @@ class Flux:
             until(lambda: self.ready(half) == wanted, SECONDS, every=0.5)
         except AssertionError:
             raise AssertionError(f"ingress-{half} is not at {revision}: {self.ready(half)}") from None
+
+    def until_said(self, half, reason):
+        until(lambda: self.ready(half)[1] == reason, SECONDS, every=0.5)
 
     def wait_for(self, half, reason, *words):
         """Until it is not ready for a reason whose message holds the words; returns the message."""

@@ -5,14 +5,19 @@ which revision there is (tests/cluster/flux.py).
 """
 
 import json
+import os
 
 import pytest
 
 from module_utils.ingresskit.rendering import render_for_git
+from testbed import golang
+from testbed.cache import Cache
+from tests.cluster.agekeys import age_pair
+from tests.cluster.certificates import der, issued
 from tests.cluster.double import ask, obj, until
 from tests.cluster.flux import KUSTOMIZATIONS, Flux
 from tests.cluster.gitserver import Repo
-from tests.cluster.playbook import HOST, Site, kubectl, namespaces
+from tests.cluster.playbook import HOST, KEY_TEXT, ROOT, Site, alone, kubectl, namespaces
 
 pytestmark = pytest.mark.timeout(600)
 NAME = "ik-flux"
@@ -197,6 +202,10 @@ class Gate:
             kubectl("get", "job", f"{NAME}-smoke", "-n", self.stack.site.namespace("controller"), "-o", "json")
         )
 
+    def forget(self):
+        """What the Job's time to live does, and these tests do not wait for."""
+        kubectl("delete", "job", f"{NAME}-smoke", "-n", self.stack.site.namespace("controller"))
+
     def log(self):
         return kubectl("logs", f"job/{NAME}-smoke", "-n", self.stack.site.namespace("controller"))
 
@@ -227,12 +236,67 @@ def test_an_edit_by_hand_is_found_once_the_job_is_run_again(gate):
     files = gate.files()
     gate.passed(gate.release(files, "the cafe, to be proven"))
     assert gate.job()["spec"]["ttlSecondsAfterFinished"] == 120
-    kubectl("delete", "job", f"{NAME}-smoke", "-n", gate.stack.site.namespace("controller"))  # as those seconds do
+    gate.forget()
     name = f"{PATH}/apps/{gate.stack.site.namespace('cafe')}/ingress-cafe.yaml"
     bad = gate.release({name: files[name].replace("name: tea-svc", "name: coffee-svc")}, "tea is out")
     gate.held(bad)
     assert "/tea" in gate.log()
+    gate.forget()
     gate.passed(gate.release(files, "as it is rendered"))
+
+
+def test_a_key_from_git_is_decrypted_in_the_cluster_alone(stack, monkeypatch):
+    identity, recipient = age_pair()
+    monkeypatch.setenv("PATH", str(golang.build(Cache.of_user(), golang.SOPS)), prepend=os.pathsep)
+    pair = issued(HOST)
+    cafe = stack.apps()["cafe"] | {"tls": {"cert": pair[0], "key": pair[1]}}
+    files = stack.files({"cafe": cafe}, git={"sops": {"age": [recipient]}})
+    assert not any(KEY_TEXT.search(text) or identity in text for text in files.values() if text)
+    stack.release(files, "a certificate with its key")
+    stack.flux.wait_for("apps", "ReconciliationFailed", "is SOPS encrypted")
+
+    stack.flux.apply(obj("v1", "Secret", "sops-age", NAME, stringData={"age.agekey": identity}))
+    stack.flux.install("sops")
+    stack.flux.wait("apps", stack.revision)
+    port = stack.site.node_port("https")
+    until(lambda: ask(stack.node, port, HOST, tls=True).certificate == der(pair[0]), 60)
+    stack.flux.install()
+
+
+STATES = {  # of a VirtualServer, by what its controller thinks of it: F5, "Reporting resource status"
+    ("Valid", "AddedOrUpdated"): "ReconciliationSucceeded",
+    ("Warning", "Rejected"): "HealthCheckFailed",  # somebody else has the host
+    ("Warning", "AddedOrUpdatedWithWarning"): "ReconciliationSucceeded",
+    ("Invalid", "Rejected"): "HealthCheckFailed",
+}
+
+
+@pytest.fixture
+def definitions():
+    """F5's kinds, without a controller for them."""
+    files = str(ROOT / "testbed" / "crds" / "nginx.yaml")
+    with alone("definitions"):
+        kubectl("apply", "--server-side", "-f", files)
+        yield
+        kubectl("delete", "--ignore-not-found", "-f", files)
+
+
+def test_a_virtual_server_is_ready_once_its_controller_says_so(stack, definitions):
+    """What its controller says, the test writes: its double here leaves custom resources without a status."""
+    stack.stand()
+    stack.flux.install("custom-resources")
+    spec = {"host": "vs.example.com", "ingressClassName": "nobody"}
+    server = obj("k8s.nginx.org/v1", "VirtualServer", "states", stack.site.namespace("cafe"), spec=spec)
+    stack.release(stack.files(ingress_extra_objects=[server]), "a VirtualServer")
+    until(lambda: stack.cafe("get", "virtualservers", "-o", "name"), 60)
+    assert stack.flux.ready("apps")[0] != "True"
+    for (state, reason), verdict in STATES.items():
+        status = json.dumps({"status": {"state": state, "reason": reason}})
+        stack.cafe("patch", "virtualserver", "states", "--subresource=status", "--type=merge", "-p", status)
+        stack.flux.reconcile("apps")
+        stack.flux.until_said("apps", verdict)
+    stack.stand()
+    stack.flux.install()
 
 
 def test_deleting_the_kustomizations_takes_the_stack_along(stack):

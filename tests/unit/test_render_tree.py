@@ -52,6 +52,17 @@ def test_the_controller_and_the_apps_are_kustomizations_of_their_own():
     assert "stack/cluster/namespace-traefik.yaml" in files
 
 
+@pytest.mark.parametrize("kind", ["nginx", "traefik"])
+def test_the_rights_of_a_controller_in_watched_namespaces_come_with_it(kind):
+    """The apps are applied once it is ready, which it is not without its rights."""
+    controller = {"kind": kind, "watch_namespaces": ["cafe"], "default_tls": {"secret": "edge-tls"}}
+    files = render_for_git({**BASE, "ingress_controller": controller}, ROOT)[1]
+    rights = [name for name in files if name.startswith("stack/cafe/")]
+    assert {Path(name).name.partition("-")[0] for name in rights} == {"role", "rolebinding"}
+    assert "stack/cluster/namespace-cafe.yaml" in files
+    assert "apps/cafe/ingress-cafe.yaml" in files and "apps/cluster/namespace-cafe.yaml" not in files
+
+
 def test_every_object_is_in_the_tree_once_and_as_the_engine_would_apply_it():
     _, files = render_for_git(BASE, ROOT)
     expected = render_offline(BASE, ROOT)[1]

@@ -6,7 +6,7 @@ kubectl and Argo CD take the whole, Flux takes the parts one after the other (``
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 
 from ..manifests import Object
 from .yaml_files import to_files, to_stream, with_header
@@ -23,6 +23,8 @@ PLACES = (
     *(f"{part}/{name}" for part in ("stack", "apps", "smoke") for name in (KUSTOMIZATION, STREAM, "*/*.yaml")),
 )
 
+_RIGHTS = ("Role", "RoleBinding")
+
 Order = Callable[[Object], int]
 
 
@@ -36,8 +38,10 @@ def tree(
     applied together with what it proves would begin before that is there.
     """
     parts: dict[str, list[Object]] = {"stack": [], "apps": [], "smoke": list(smoke)}
-    for obj in sorted(objects, key=order):
-        parts["apps" if _is_of_apps(obj, home) else "stack"].append(obj)
+    ordered = sorted(objects, key=order)
+    spaces = {home, *(str(obj["metadata"].get("namespace")) for obj in ordered if obj["kind"] in _RIGHTS)}
+    for obj in ordered:
+        parts["apps" if _is_of_apps(obj, home, spaces) else "stack"].append(obj)
     files: dict[str, str] = {}
     for part, members in parts.items():
         if members:
@@ -72,11 +76,12 @@ def _annotated(obj: Object, more: Mapping[str, str]) -> Object:
     return {**obj, "metadata": {**metadata, "annotations": {**more, **(metadata.get("annotations") or {})}}}
 
 
-def _is_of_apps(obj: Object, home: str) -> bool:
-    metadata = obj["metadata"]
-    if obj["kind"] == "Namespace":
-        return str(metadata["name"]) != home
-    return obj["kind"] == "Ingress" or str(metadata.get("namespace", home)) != home
+def _is_of_apps(obj: Object, home: str, spaces: Collection[str]) -> bool:
+    """``spaces``: where the controller has its rights. Without them it is not ready, and the apps wait until it is."""
+    metadata, kind = obj["metadata"], obj["kind"]
+    if kind == "Namespace":
+        return str(metadata["name"]) not in spaces
+    return kind == "Ingress" or (kind not in _RIGHTS and str(metadata.get("namespace", home)) != home)
 
 
 def _kustomization(resources: Sequence[str]) -> str:
