@@ -210,6 +210,7 @@ class Gate:
         return kubectl("logs", f"job/{NAME}-smoke", "-n", self.stack.site.namespace("controller"))
 
 
+@pytest.mark.slow
 def test_what_is_not_proven_holds_up_whatever_depends_on_it(gate):
     good = gate.release(gate.files(), "the cafe, to be proven")
     gate.passed(good)
