@@ -14,7 +14,7 @@ from .converge import Prepared, render_offline
 from .engine.stages import stage
 from .manifests import Object
 from .preflight.finding import warning
-from .render.portable import hosts_file, portable
+from .render.portable import hosts_file, left_out, portable
 from .render.sealing import known_sealed
 from .render.smoke_job import smoke_objects
 from .render.tree import in_waves, stream, tree
@@ -41,6 +41,10 @@ def render_for_git(
             prepared = replace(prepared, findings=[*prepared.findings, warning("ingress_git.sops", why)])
     smoke: list[Object] = []
     if git.smoke is not None:
+        why = "the smoke Job does not ask this: its inventory is in a ConfigMap, and a header may hold a secret"
+        prepared = replace(
+            prepared, findings=[*prepared.findings, *(warning(at, why) for at in left_out(prepared.stack))]
+        )
         text = _inventory(prepared, inventory, base_dir)
         smoke = smoke_objects(prepared.stack, git.smoke, prepared.dialect, text, objects)
         if argo:  # what the Job needs is in place before the last wave

@@ -39,10 +39,11 @@ def applied(request, tmp_path_factory):
 def inventory(site, kind):
     cafe = site.cafe(tls={"secret": "cafe-tls"})
     # the address is this machine's, as with kind's port mappings: no Pod meets anything there
-    controller = {"expose": {"type": "NodePort", "address": "127.0.0.1"}}
+    inside = {"type": "ClusterIP", "name": f"{NAME}-inside"}
+    controller = {"expose": [{"type": "NodePort", "address": "127.0.0.1"}, inside]}
     controller |= {"default_tls": {"secret": "cafe-tls"}} if kind == "nginx" else {}
     return site.inventory(
-        kind, {"cafe": cafe}, controller=controller, ingress_git={"smoke": True}, ingress_smoke={"wait": 30}
+        kind, {"cafe": cafe}, controller=controller, ingress_git={"smoke": True}, ingress_smoke={"wait": 20}
     )
 
 
@@ -68,6 +69,7 @@ def test_it_proves_every_route(applied):
     assert condition == {"Complete"}, said
     for path in ("/tea", "/coffee"):
         assert re.search(rf"{path} .* verified, \d+ d +proven", said), said
+    assert re.search(rf"{NAME}-inside.*ClusterIP", said), said
     assert "of Pod" in said, "found by a Pod: nodes are not its business"
     assert not KEY_TEXT.search(said)
 

@@ -111,6 +111,12 @@ TABLE = {
         ("ingress_extra_objects", 0), {"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "a"}},
     ),
     "a switched-off smoke test": ({"ingress_smoke": {"enabled": False}}, ("ingress_smoke",), {"enabled": True}),
+    "a probe that knows a token": (
+        {"ingress_smoke": {"extra": [
+            {"host": "a.example", "headers": {"Authorization": CANARY}}, {"host": "a.example", "headers": {"X-A": "b"}},
+        ]}},
+        ("ingress_smoke",), {"enabled": True, "extra": [{"host": "a.example", "headers": {"X-A": "b"}}]},
+    ),
     "null stays null": (
         host(options={"hsts": None, "cors": {}}) | {}, (*SITE, "options"), {"hsts": None, "cors": {}},
     ),
@@ -277,6 +283,14 @@ def test_it_runs_anew_for_each_release_and_only_then():
     ]
     assert len(set(marks)) == len(marks)
     assert release() == marks[0]
+
+
+def test_what_the_job_does_not_ask_is_told():
+    extra = [{"host": "a.example"}, {"host": "a.example", "headers": {"Cookie": CANARY}}]
+    said = {**SMOKE, "ingress_smoke": {"extra": extra}, "ingress_git": {"tool": "flux", "smoke": True}}
+    prepared, files = render_for_git(said, ROOT)
+    assert [finding.path for finding in prepared.findings] == ["ingress_smoke.extra[1]"]
+    assert CANARY not in "".join(files.values())
 
 
 def test_a_stream_ends_with_the_hook_or_has_the_job_beside_it():

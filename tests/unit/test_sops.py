@@ -6,8 +6,10 @@ one is asked in tests/cluster/test_sops.py.
 
 import base64
 import json
+import os
 import re
 import stat
+import subprocess
 import sys
 from pathlib import Path
 
@@ -43,6 +45,7 @@ else:
 print(json.dumps(document))
 """
 ME, YOU = "age1qqqq", "age1zzzz"
+ROOT = Path(__file__).parents[2]
 LONG = 9000  # days: the clock is the real one
 CERT, KEY = certificate("a.example", days=LONG).decode(), key_pem().decode()
 HASH = "$2y$05$c4naryc4naryc4naryc4nO"
@@ -212,6 +215,19 @@ def test_the_job_names_the_secret_and_is_run_anew_for_another_certificate(sops):
     assert "secret: cafe-tls" in text and "BEGIN" not in text
     assert job(inventory(), before)[1] == mark
     assert job(CHANGES["another key"], before)[1] != mark
+
+
+def test_what_prints_manifests_prints_no_ciphertext(sops, tmp_path):
+    """It would be another one each time that Argo CD asks."""
+    variables = inventory() | {"ansible_connection": "local", "ansible_python_interpreter": sys.executable}
+    (tmp_path / "hosts.yml").write_text(yaml.safe_dump({"all": {"hosts": {"one": variables}}}))
+    path = f"{os.environ['PATH']}:{Path(sys.executable).parent}"
+    ran = subprocess.run(
+        [sys.executable, ROOT / "bin/ingresskit-render", "-i", tmp_path / "hosts.yml"],
+        capture_output=True, text=True, check=False, cwd=ROOT, env={**os.environ, "PATH": path},
+    )  # fmt: skip
+    assert (ran.returncode, ran.stdout) == (1, ""), ran.stderr
+    assert "ingress_git.sops: ciphertext differs each time" in ran.stderr
 
 
 def test_argo_cd_does_not_decrypt(sops):

@@ -6,7 +6,8 @@ is named instead; passwords have no such place, so that logging in is not asked.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import re
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from ..controllers.pages import is_file, page_text
@@ -19,6 +20,7 @@ from .yaml_files import Template, to_inventory, with_header
 # how manifests are written and applied is not the Job's business; app files are in ``ingress_apps`` by now
 _LEFT_OUT = ("ingress_apply", "ingress_app_files", "ingress_git")
 _CLUSTER = ("state_namespace", "timeout")  # the rest is where the cluster is seen from elsewhere
+_CREDENTIAL = re.compile(r"auth|cookie|token|secret|key", re.IGNORECASE)  # in the name of a header
 _GIVEN = ("cert_file", "cert")
 _Tree = Mapping[str, Any]
 
@@ -29,7 +31,7 @@ def portable(variables: _Tree, stack: Stack, facts: Facts) -> dict[str, Any]:
     users = _Users()
     found = {name: value for name, value in variables.items() if name not in _LEFT_OUT}
     found["ingress_stack_name"] = stack.name
-    found["ingress_smoke"] = {**(found.get("ingress_smoke") or {}), "enabled": True}
+    found["ingress_smoke"] = _smoke(_of(found, "ingress_smoke"))
     changed: dict[str, Any] = {
         "ingress_cluster": {key: value for key, value in _of(found, "ingress_cluster").items() if key in _CLUSTER},
         "ingress_controller": _controller(_of(found, "ingress_controller"), facts),
@@ -39,6 +41,22 @@ def portable(variables: _Tree, stack: Stack, facts: Facts) -> dict[str, Any]:
     }
     found = {name: value for name, value in found.items() if name not in changed}
     return {**found, **{name: value for name, value in changed.items() if value}}
+
+
+def left_out(stack: Stack) -> list[str]:
+    """Inventory paths of the smoke tests that the Job cannot ask: they bring along what only they may know."""
+    extra = stack.ingress_smoke.extra
+    return [f"ingress_smoke.extra[{index}]" for index, each in enumerate(extra) if _knows_more(each.headers)]
+
+
+def _smoke(smoke: _Tree) -> dict[str, Any]:
+    extra = [each for each in smoke.get("extra") or () if not _knows_more(each.get("headers") or {})]
+    kept = {key: value for key, value in smoke.items() if key != "extra"}
+    return {**kept, "enabled": True, **({"extra": extra} if extra else {})}
+
+
+def _knows_more(headers: Iterable[str]) -> bool:
+    return any(_CREDENTIAL.search(name) for name in headers)
 
 
 def hosts_file(variables: _Tree, stack: Stack) -> str:
