@@ -17,6 +17,7 @@ import time
 import pytest
 import yaml
 
+from module_utils.ingresskit.images import TOOLKIT
 from testbed import images, toolkit
 
 INIT = toolkit.FOLDER / "init.py"
@@ -45,7 +46,8 @@ def test_the_image_has_the_versions_that_are_tested():
 
 def test_what_is_built_from_is_the_tree_of_the_collection_and_what_runs_it():
     names = list(toolkit.context())
-    ignored = set(yaml.safe_load((toolkit.ROOT / "galaxy.yml").read_text())["build_ignore"])
+    listed = yaml.safe_load((toolkit.ROOT / "galaxy.yml").read_text())["build_ignore"]
+    ignored = {entry.partition("/")[0] for entry in listed}
     folders = {name.partition("/")[0] for name in names}
     assert folders & ignored == {"container", "ansible.cfg", "site.yml"}
     assert {"playbooks", "roles", "library", "module_utils", "plugins", "meta", "bin"} < folders
@@ -215,3 +217,17 @@ def test_process_1_tells_where_it_works_as_a_shell_does(tmp_path):
     command = [sys.executable, INIT, sys.executable, "-c", "import os; print(os.environ['PWD'])"]
     ran = subprocess.run(command, cwd=tmp_path, env=environment, check=True, capture_output=True, text=True)
     assert ran.stdout.strip() == str(tmp_path)
+
+
+def test_the_job_may_do_what_the_documentation_lists_but_for_forwarding_ports():
+    section = (toolkit.ROOT / "docs/guide/rights.md").read_text()
+    listed = yaml.safe_load(section.partition("```yaml\n")[2].partition("```")[0])["rules"]
+    role = yaml.safe_load((toolkit.ROOT / "gitops/job/base/clusterrole.yaml").read_text())
+    assert role["rules"] == [rule for rule in listed if rule["resources"] != ["pods/portforward"]]
+    assert len(role["rules"]) == len(listed) - 1
+
+
+def test_the_job_runs_the_image_of_this_release():
+    job = yaml.safe_load((toolkit.ROOT / "gitops/job/base/job.yaml").read_text())
+    pod = job["spec"]["template"]["spec"]
+    assert {each["image"] for each in (*pod["initContainers"], *pod["containers"])} == {str(TOOLKIT)}
