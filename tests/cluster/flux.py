@@ -63,7 +63,8 @@ class Flux:
         }
 
     def publish(self, revision):
-        """Stands in for source-controller: a new artifact, with the digest of the bytes that are served."""
+        """Stands in for source-controller: a new artifact, with the digest of the bytes that are served. That they come
+        from Git also where the source is a registry is nothing that kustomize-controller could know."""
         url = self.repo.tarball_inside(revision)
         with urllib.request.urlopen(f"{outside()}/{self.repo.name}/{revision}.tar.gz") as answer:
             content = answer.read()

@@ -100,6 +100,11 @@ class Stack:
             kubectl("delete", "namespaces", "--ignore-not-found", *mine)
 
 
+def emptied(namespace):
+    """Until nothing is there of what a stack brings: what its objects made goes by and by."""
+    until(lambda: not kubectl("get", "all,ingresses,secrets", "-n", namespace, "-o", "name"), 60)
+
+
 def test_the_tree_is_applied_on_behalf_of_the_accounts_and_answers(stack):
     """The controller of the test bed has no rights of its own to what it applies."""
     stack.stand()
@@ -132,8 +137,7 @@ def test_a_revision_changes_and_prunes(stack):
     stack.flux.wait("apps", stack.revision)
     assert stack.answers("/cake", "tea-svc")
     until(lambda: stack.status("/", SHOP) == 404, 30)
-    left = kubectl("get", "all,ingresses", "-n", stack.site.namespace("shop"), "-o", "name").split()
-    assert not [name for name in left if not name.startswith("pod/")], "what the revision dropped is pruned"
+    emptied(stack.site.namespace("shop"))
     assert stack.site.namespace("shop") in namespaces(), "whatever else lives there is not Flux's to delete"
 
 
@@ -264,6 +268,18 @@ def test_a_key_from_git_is_decrypted_in_the_cluster_alone(stack, monkeypatch):
     stack.flux.install()
 
 
+def test_a_registry_does_as_well(stack):
+    stack.stand()
+    stack.flux.install("oci")
+    cafe = stack.apps()["cafe"]
+    cafe["hosts"][HOST]["paths"]["/cake"] = "tea-svc:80"
+    stack.release(stack.files({"cafe": cafe}), "cake, pushed as an artifact")
+    stack.flux.wait("apps", stack.revision)
+    assert stack.answers("/cake", "tea-svc")
+    stack.flux.install()
+    stack.flux.kubectl("delete", "ocirepository", "ingress")
+
+
 STATES = {  # of a VirtualServer, by what its controller thinks of it: F5, "Reporting resource status"
     ("Valid", "AddedOrUpdated"): "ReconciliationSucceeded",
     ("Warning", "Rejected"): "HealthCheckFailed",  # somebody else has the host
@@ -304,7 +320,6 @@ def test_deleting_the_kustomizations_takes_the_stack_along(stack):
     stack.stand()
     stack.flux.delete()
     for app in ("cafe", "shop", "controller"):
-        left = kubectl("get", "all,ingresses,secrets", "-n", stack.site.namespace(app), "-o", "name").split()
-        assert not [name for name in left if not name.startswith("pod/")], left
+        emptied(stack.site.namespace(app))
     assert not kubectl("get", "ingressclasses,clusterroles", "-o", "name", "-l", f"app.kubernetes.io/instance={NAME}")
     stack.flux.install()
