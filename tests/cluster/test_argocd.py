@@ -1,0 +1,308 @@
+"""Real Argo CD applies what ingresskit renders, and its PostSync hook proves it: the files of gitops/argocd/ at work."""
+
+import json
+import shutil
+
+import pytest
+import yaml
+
+from tests.cluster.double import ask, ingress, make_pair, obj, path, tls_secret, until
+from tests.cluster.gitserver import Repo
+from tests.cluster.playbook import HOST, ROOT, Site, create, kubectl
+
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
+FILES = ROOT / "gitops" / "argocd"
+EXAMPLE = "https://git.example.com/platform/ingress.git"
+PROJECT = "ik-argocd"
+CLUSTER = "kind"  # the inventory's host, and what Argo CD calls the cluster
+CASCADE = {"metadata": {"finalizers": ["resources-finalizer.argocd.argoproj.io"]}}
+OVERRIDE = "resource.customizations.health.networking.k8s.io_Ingress"
+SOON = 240  # seconds: on a machine that does much else beside
+
+
+class Stack(Site):
+    """A cafe in Git, whose certificate is in the cluster."""
+
+    def __init__(self, folder, kind):
+        super().__init__(folder, name=f"ik-argocd-{kind}")
+        self.kind, self.application = kind, f"{CLUSTER}-ik-argocd-{kind}"
+        self.repo = Repo(self.name, folder / "repository")
+
+    def inventory(self, kind="nginx", apps=None, **variables):
+        return super().inventory(kind, apps, ingress_git={"tool": "argocd", "smoke": True}, **variables)
+
+    def render(self, **apps):
+        """The tree of the cafe and of further apps, in the repository's folder."""
+        cafe = self.cafe(tls={"secret": "cafe-tls"})
+        self.write(self.inventory(self.kind, {"cafe": cafe, **apps}), host=CLUSTER)
+        self.play("playbooks/render.yml").passed()
+        shutil.rmtree(self.repo.folder / "rendered", ignore_errors=True)
+        shutil.copytree(self.folder / "rendered", self.repo.folder / "rendered")
+
+    def commit(self, message, **apps):
+        """Renders and pushes; returns the operation with which Argo CD brings it."""
+        self.render(**apps)
+        return operation(self.application, self.repo.push(message))
+
+    def ask(self, target, host=HOST):
+        port, address = self.node_port("https"), node_address()
+        return ask(address, port, host, target, tls=True)
+
+    def smoke_log(self):
+        return kubectl("logs", "-n", self.namespace("controller"), f"job/{self.name}-smoke")
+
+    def prepare(self):
+        """What no Git holds: the key."""
+        namespace = self.namespace("cafe")
+        create(obj("v1", "Namespace", namespace), tls_secret("cafe-tls", namespace, make_pair(HOST)))
+
+    def clear(self):
+        remove(self.application)
+        kubectl("delete", "applicationset,appproject", self.name, "-n", "argocd", "--ignore-not-found")
+        left = [name for name in self.left() if not name.startswith("pod/")]
+        if left:
+            kubectl("delete", "--ignore-not-found", "--wait=false", *left)
+        until(lambda: not self.left(), 60)
+
+
+@pytest.fixture(scope="module", autouse=True)
+def argocd():
+    """Argo CD with what gitops/argocd/ says of it, and the test bed's cluster under the inventory's name."""
+    configure(FILES / "argocd-cm.yaml")
+    cluster = {"name": CLUSTER, "server": "https://kubernetes.default.svc", "config": "{}"}
+    labels = {"argocd.argoproj.io/secret-type": "cluster"}
+    apply(obj("v1", "Secret", "ik-argocd-kind", "argocd", stringData=cluster, metadata={"labels": labels}))
+    yield
+    kubectl("delete", "secret", "ik-argocd-kind", "-n", "argocd")
+
+
+@pytest.fixture(scope="module")
+def stack(argocd, kind, tmp_path_factory):
+    made = Stack(tmp_path_factory.mktemp(kind), kind)
+    made.clear()
+    made.prepare()
+    yield made
+    made.clear()
+
+
+def test_from_a_commit_to_proven_routes(stack, kind):
+    """Traefik by an Application; F5's by an ApplicationSet that finds the rendered folder."""
+    stack.render()
+    revision = stack.repo.push("the cafe")
+    apply(project(stack.repo, f"{stack.name}-*"))
+    apply(application(stack) if kind == "traefik" else application_set(stack))
+    proven(stack, operation(stack.application, revision))
+    settled(stack.application, "Synced", "Healthy")
+    assert "routes proven" in stack.smoke_log()
+    assert stack.ask("/tea").json["service"] == "tea-svc"
+
+
+@pytest.mark.parametrize("kind", ["traefik"], indirect=True, scope="module")
+class TestCommits:
+    def test_a_change_arrives_and_is_proven(self, stack):
+        shop = {
+            "namespace": stack.namespace("shop"),
+            "hosts": {"shop.example.com": "shop-svc:80"},
+            "workloads": {"shop": {}},
+        }
+        shop["options"] = {"ssl_redirect": False}
+        proven(stack, stack.commit("a shop", shop=shop))
+        assert "shop.example.com" in stack.smoke_log()
+        assert ask(node_address(), stack.node_port("http"), "shop.example.com").json["service"] == "shop-svc"
+
+    def test_what_a_commit_drops_goes(self, stack):
+        proven(stack, stack.commit("no shop"))
+        until(lambda: f"namespace/{stack.namespace('shop')}" not in stack.left(), 60)
+        assert ask(node_address(), stack.node_port("http"), "shop.example.com").status == 404
+        assert stack.ask("/tea").json["service"] == "tea-svc"
+
+    def test_a_bad_commit_fails_by_name_and_a_good_one_mends_it(self, stack):
+        stack.render()
+        (place,) = stack.repo.folder.glob("rendered/*/*/apps/*/ingress-*.yaml")
+        place.write_text(place.read_text().replace("tea-svc", "coffee-svc"))
+        done = operation(stack.application, stack.repo.push("tea is coffee"))
+        assert (done["phase"], hook(done)) == ("Failed", "Failed"), done
+        assert settled(stack.application, "Synced", "Healthy"), "Argo CD alone would have called it good"
+        said = stack.smoke_log()
+        assert f"https://{HOST}" in said and "/tea" in said and "coffee-svc" in said and "failed" in said.lower()
+        assert stack.ask("/tea").json["service"] == "coffee-svc"
+        proven(stack, stack.commit("tea is tea"))
+        assert stack.ask("/tea").json["service"] == "tea-svc"
+
+    def test_what_somebody_changes_is_put_back(self, stack):
+        where = ("-n", stack.namespace("cafe"))
+        kubectl("scale", "deployment/tea", "--replicas=3", *where)
+        replicas = ("get", "deployment/tea", *where, "-o", "jsonpath={.spec.replicas}")
+        until(lambda: kubectl(*replicas) == "1", SOON, every=1)
+
+    def test_the_application_takes_its_stack_along(self, stack):
+        remove(stack.application)
+        assert not stack.left()
+
+
+@pytest.mark.parametrize("kind", ["nginx"], indirect=True, scope="module")
+def test_an_application_set_that_is_deleted_takes_no_stack_down(stack):
+    kubectl("delete", "applicationset", stack.name, "-n", "argocd")
+    until(lambda: not live(stack.application), SOON, every=1)
+    assert stack.ask("/tea").json["service"] == "tea-svc"
+
+
+@pytest.fixture(scope="module")
+def small(argocd, tmp_path_factory):
+    """An Application of one Ingress, which nobody serves, and its repository."""
+    repo, namespace = Repo("ik-argocd-small", tmp_path_factory.mktemp("small")), "ik-argocd-small"
+    one = ingress("one", namespace, "one.example.com", path(), class_name=namespace)
+    names = [namespace, f"{namespace}-other"]
+    for name in names:
+        remove(name)
+    kubectl("delete", "namespace", namespace, "--ignore-not-found")
+    create(obj("v1", "Namespace", namespace))
+    repo.commit({"one/ingress.yaml": yaml.safe_dump(one)}, "one Ingress")
+    apply(project(repo, namespace))
+    found = example("application", repo)
+    found["metadata"]["name"], found["spec"]["project"] = namespace, repo.name
+    found["spec"]["source"]["path"], found["spec"]["destination"]["namespace"] = "one", namespace
+    yield found, repo
+    for name in names:
+        remove(name)
+    kubectl("delete", "namespace", namespace)
+    kubectl("delete", "appproject", repo.name, "-n", "argocd")
+
+
+class TestSettings:
+    def test_an_ingress_without_an_address_is_healthy_by_the_override_alone(self, small):
+        kubectl(
+            "patch",
+            "configmap",
+            "argocd-cm",
+            "-n",
+            "argocd",
+            "--type=merge",
+            "-p",
+            json.dumps({"data": {OVERRIDE: None}}),
+        )
+        one, _ = small
+        apply(one)
+        settled(one["metadata"]["name"], "Synced", "Progressing")
+        configure(FILES / "argocd-cm.yaml")
+        refresh(one["metadata"]["name"])
+        settled(one["metadata"]["name"], "Synced", "Healthy")
+
+    def test_what_another_application_brought_is_not_taken_over(self, small):
+        one, repo = small
+        other = one | {"metadata": one["metadata"] | {"name": f"{one['metadata']['name']}-other"}}
+        apply(other)
+        done = operation(other["metadata"]["name"], repo.commit({}, "the same"))
+        assert done["phase"] == "Failed" and "Shared resource found" in done["message"], done
+        kubectl("delete", "application", other["metadata"]["name"], "-n", "argocd")
+
+    def test_a_secret_in_git_is_refused(self, small):
+        one, repo = small
+        key = obj("v1", "Secret", "key", one["spec"]["destination"]["namespace"], stringData={"tls.key": "none"})
+        done = operation(one["metadata"]["name"], repo.commit({"one/secret.yaml": yaml.safe_dump(key)}, "a key"))
+        assert done["phase"] == "Failed", done
+        (refused,) = [each for each in done["syncResult"]["resources"] if each["kind"] == "Secret"]
+        assert "not permitted in project" in refused["message"]
+
+
+def apply(*objects):
+    text = json.dumps({"apiVersion": "v1", "kind": "List", "items": objects})
+    kubectl("apply", "--server-side", "--force-conflicts", "-f", "-", stdin=text)
+
+
+def configure(file):
+    kubectl("patch", "configmap", "argocd-cm", "-n", "argocd", "--patch-file", str(file))
+
+
+def node_address():
+    (one, *_) = json.loads(kubectl("get", "nodes", "-o", "json"))["items"]
+    return next(each["address"] for each in one["status"]["addresses"] if each["type"] == "InternalIP")
+
+
+def example(name, repo):
+    """A file of gitops/argocd/ with the repository of a test in it."""
+    (found,) = yaml.safe_load_all((FILES / f"{name}.yaml").read_text().replace(EXAMPLE, repo.url_inside))
+    return found
+
+
+def project(repo, *namespaces):
+    """The least rights of the example, for a test's own namespaces."""
+    found = example("project", repo)
+    found["metadata"]["name"] = repo.name
+    found["spec"]["destinations"] = [{"name": "*", "namespace": each} for each in namespaces]
+    return found
+
+
+def application(stack, file="application"):
+    found = example(file, stack.repo)
+    found["metadata"]["name"] = stack.application
+    found["spec"]["project"] = stack.name
+    found["spec"]["source"]["path"] = f"rendered/{CLUSTER}/{stack.name}"
+    found["spec"]["destination"]["namespace"] = stack.namespace("controller")
+    return found
+
+
+def application_set(stack):
+    found = example("applicationset", stack.repo)
+    found["metadata"]["name"] = stack.name
+    spec = found["spec"]["template"]["spec"]
+    spec["project"], spec["destination"]["namespace"] = stack.name, stack.namespace("controller")
+    return found
+
+
+def live(name):
+    found = kubectl("get", "application", name, "-n", "argocd", "--ignore-not-found", "-o", "json")
+    return json.loads(found) if found else {}
+
+
+def refresh(name):
+    kubectl("annotate", "application", name, "-n", "argocd", "argocd.argoproj.io/refresh=normal", "--overwrite")
+
+
+def operation(name, revision):
+    """The end of the operation that brings a revision; it is started by itself."""
+    until(lambda: live(name), SOON, every=1)
+    refresh(name)
+
+    def ended():
+        state = live(name).get("status", {}).get("operationState", {})
+        mine = state.get("syncResult", {}).get("revision") == revision
+        return state if mine and state["phase"] in ("Succeeded", "Failed", "Error") else None
+
+    return until(ended, SOON, every=1)
+
+
+def hook(done):
+    """What became of the smoke test."""
+    found = [each for each in done["syncResult"]["resources"] if each.get("hookType") == "PostSync"]
+    return found[0]["hookPhase"] if found else None
+
+
+def proven(stack, done):
+    """The operation is a success, and the smoke test a part of it."""
+    if (done["phase"], hook(done)) != ("Succeeded", "Succeeded"):
+        failed = [each for each in done["syncResult"]["resources"] if each.get("hookPhase") == "Failed"]
+        log = stack.smoke_log() if hook(done) else "no smoke test"
+        pytest.fail(f"{done['message']}\n{yaml.safe_dump(failed)}\n{log}", pytrace=False)
+
+
+def settled(name, sync, health):
+    def status():
+        found = live(name).get("status", {})
+        return (found.get("sync", {}).get("status"), found.get("health", {}).get("status")) == (sync, health)
+
+    return until(status, SOON, every=1)
+
+
+def remove(name):
+    """The Application and all that it brought."""
+    found = live(name)
+    if found:
+        for owner in found["metadata"].get("ownerReferences", []):
+            kubectl("delete", "applicationset", owner["name"], "-n", "argocd", "--cascade=orphan")
+        kubectl("patch", "application", name, "-n", "argocd", "--type=merge", "-p", json.dumps(CASCADE))
+        kubectl("delete", "application", name, "-n", "argocd")
+
+
+def conditions(name):
+    return "\n".join(each["message"] for each in live(name).get("status", {}).get("conditions", []))
