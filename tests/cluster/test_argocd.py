@@ -2,18 +2,19 @@
 
 import json
 import shutil
+import time
+from dataclasses import dataclass
 
 import pytest
 import yaml
 
 from tests.cluster.double import ask, ingress, make_pair, obj, path, tls_secret, until
 from tests.cluster.gitserver import Repo
-from tests.cluster.playbook import HOST, ROOT, Site, create, kubectl
+from tests.cluster.playbook import HOST, HOSTS, ROOT, Site, create, kubectl
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
 FILES = ROOT / "gitops" / "argocd"
 EXAMPLE = "https://git.example.com/platform/ingress.git"
-PROJECT = "ik-argocd"
 CLUSTER = "kind"  # the inventory's host, and what Argo CD calls the cluster
 CASCADE = {"metadata": {"finalizers": ["resources-finalizer.argocd.argoproj.io"]}}
 OVERRIDE = "resource.customizations.health.networking.k8s.io_Ingress"
@@ -29,7 +30,8 @@ class Stack(Site):
         self.repo = Repo(self.name, folder / "repository")
 
     def inventory(self, kind="nginx", apps=None, **variables):
-        return super().inventory(kind, apps, ingress_git={"tool": "argocd", "smoke": True}, **variables)
+        git = {"tool": "argocd", "smoke": True}
+        return super().inventory(kind, apps, ingress_git=git, ingress_smoke={"wait": 30}, **variables)
 
     def render(self, **apps):
         """The tree of the cafe and of further apps, in the repository's folder."""
@@ -90,7 +92,9 @@ def test_from_a_commit_to_proven_routes(stack, kind):
     stack.render()
     revision = stack.repo.push("the cafe")
     apply(project(stack.repo, f"{stack.name}-*"))
-    apply(application(stack) if kind == "traefik" else application_set(stack))
+    folder, home = f"rendered/{CLUSTER}/{stack.name}", stack.namespace("controller")
+    one = application(stack.application, stack.repo, folder, home)
+    apply(one if kind == "traefik" else application_set(stack))
     proven(stack, operation(stack.application, revision))
     settled(stack.application, "Synced", "Healthy")
     assert "routes proven" in stack.smoke_log()
@@ -149,60 +153,112 @@ def test_an_application_set_that_is_deleted_takes_no_stack_down(stack):
 
 @pytest.fixture(scope="module")
 def small(argocd, tmp_path_factory):
-    """An Application of one Ingress, which nobody serves, and its repository."""
-    repo, namespace = Repo("ik-argocd-small", tmp_path_factory.mktemp("small")), "ik-argocd-small"
-    one = ingress("one", namespace, "one.example.com", path(), class_name=namespace)
-    names = [namespace, f"{namespace}-other"]
-    for name in names:
-        remove(name)
-    kubectl("delete", "namespace", namespace, "--ignore-not-found")
-    create(obj("v1", "Namespace", namespace))
+    """Makes Applications of one Ingress, which nobody serves."""
+    name = "ik-argocd-small"
+    repo = Repo(name, tmp_path_factory.mktemp("small"))
+    made = Small(name, repo)
+    made.clear()
+    create(obj("v1", "Namespace", name))
+    one = ingress("one", name, "one.example.com", path(), class_name=name)
     repo.commit({"one/ingress.yaml": yaml.safe_dump(one)}, "one Ingress")
-    apply(project(repo, namespace))
-    found = example("application", repo)
-    found["metadata"]["name"], found["spec"]["project"] = namespace, repo.name
-    found["spec"]["source"]["path"], found["spec"]["destination"]["namespace"] = "one", namespace
-    yield found, repo
-    for name in names:
-        remove(name)
-    kubectl("delete", "namespace", namespace)
-    kubectl("delete", "appproject", repo.name, "-n", "argocd")
+    apply(project(repo, name), application(name, repo, "one", name))
+    yield made
+    made.clear()
+
+
+@dataclass
+class Small:
+    name: str
+    repo: Repo
+
+    def clear(self):
+        for each in (self.name, f"{self.name}-other"):
+            remove(each)
+        kubectl("delete", "namespace", self.name, "--ignore-not-found")
+        kubectl("delete", "appproject", self.name, "-n", "argocd", "--ignore-not-found")
 
 
 class TestSettings:
     def test_an_ingress_without_an_address_is_healthy_by_the_override_alone(self, small):
-        kubectl(
-            "patch",
-            "configmap",
-            "argocd-cm",
-            "-n",
-            "argocd",
-            "--type=merge",
-            "-p",
-            json.dumps({"data": {OVERRIDE: None}}),
-        )
-        one, _ = small
-        apply(one)
-        settled(one["metadata"]["name"], "Synced", "Progressing")
+        settled(small.name, "Synced", "Healthy")
+        without = json.dumps({"data": {OVERRIDE: None}})
+        kubectl("patch", "configmap", "argocd-cm", "-n", "argocd", "--type=merge", "-p", without)
+        refresh(small.name)
+        settled(small.name, "Synced", "Progressing")
         configure(FILES / "argocd-cm.yaml")
-        refresh(one["metadata"]["name"])
-        settled(one["metadata"]["name"], "Synced", "Healthy")
+        refresh(small.name)
+        settled(small.name, "Synced", "Healthy")
 
     def test_what_another_application_brought_is_not_taken_over(self, small):
-        one, repo = small
-        other = one | {"metadata": one["metadata"] | {"name": f"{one['metadata']['name']}-other"}}
-        apply(other)
-        done = operation(other["metadata"]["name"], repo.commit({}, "the same"))
+        other = f"{small.name}-other"
+        apply(application(other, small.repo, "one", small.name))
+        done = operation(other, small.repo.commit({}, "the same"))
         assert done["phase"] == "Failed" and "Shared resource found" in done["message"], done
-        kubectl("delete", "application", other["metadata"]["name"], "-n", "argocd")
+        kubectl("delete", "application", other, "-n", "argocd")
 
     def test_a_secret_in_git_is_refused(self, small):
-        one, repo = small
-        key = obj("v1", "Secret", "key", one["spec"]["destination"]["namespace"], stringData={"tls.key": "none"})
-        done = operation(one["metadata"]["name"], repo.commit({"one/secret.yaml": yaml.safe_dump(key)}, "a key"))
+        key = obj("v1", "Secret", "key", small.name, stringData={"tls.key": "none"})
+        done = operation(small.name, small.repo.commit({"one/secret.yaml": yaml.safe_dump(key)}, "a key"))
         assert done["phase"] == "Failed", done
         (refused,) = [each for each in done["syncResult"]["resources"] if each["kind"] == "Secret"]
         assert "not permitted in project" in refused["message"]
+
+
+@pytest.fixture
+def plugin(argocd, tmp_path):
+    """An inventory of two clusters in Git, and the sidecar that renders it."""
+    sidecar("--patch-file", str(FILES / "plugin" / "repo-server.yaml"))
+    made = Plugin(tmp_path, name="ik-argocd-plugin")
+    made.clear()
+    yield made
+    made.clear()
+    sidecar(
+        "-p", json.dumps({"spec": {"template": {"spec": {"containers": [{"name": "ingresskit", "$patch": "delete"}]}}}})
+    )
+
+
+class Plugin(Site):
+    """Two clusters, of each an app of its own; no Pods."""
+
+    def write(self, **more):
+        home = self.namespace("controller")
+        controller = {"kind": "nginx", "namespace": home, "class_name": self.name, "replicas": 0, "pdb": None}
+        controller["expose"] = {"type": "ClusterIP"}
+        variables = {"ingress_stack_name": self.name, "ingress_controller": controller}
+        self.dump("hosts.yml", {"all": {"hosts": {"frankfurt": HOSTS, "paris": HOSTS}}})
+        for city in ("frankfurt", "paris"):
+            app = {"namespace": home, "hosts": {f"{city}.example.com": "web:80"}}
+            self.dump(f"host_vars/{city}.yml", {"ingress_apps": {"own": app}})
+        self.dump("group_vars/all/stack.yml", {**variables, "ingress_git": {"tool": "argocd"}, **more})
+
+    def clear(self):
+        remove(self.name)
+        kubectl("delete", "appproject", self.name, "-n", "argocd", "--ignore-not-found")
+        if left := self.left():
+            kubectl("delete", "--ignore-not-found", *left)
+
+
+def test_the_plugin_renders_an_inventory_in_git(plugin):
+    repo = Repo(plugin.name, plugin.folder)
+    plugin.write()
+    revision = repo.push("an inventory")
+    home = plugin.namespace("controller")
+    apply(project(repo, home), application(plugin.name, repo, "inventory", home, "plugin/application"))
+    done = operation(plugin.name, revision)
+    assert done["phase"] == "Succeeded", done
+    settled(plugin.name, "Synced", "Healthy")
+    hosts = kubectl("get", "ingresses", "-n", home, "-o", "jsonpath={.items[*].spec.rules[*].host}")
+    assert hosts == "frankfurt.example.com"
+    plugin.write(ingress_controler={})
+    repo.push("a slip")
+    refresh(plugin.name)
+    until(lambda: "ingress_controler" in conditions(plugin.name), SOON, every=1)
+
+
+def sidecar(*change):
+    apply(*yaml.safe_load_all((FILES / "plugin" / "plugin.yaml").read_text()))
+    kubectl("patch", "deployment", "argocd-repo-server", "-n", "argocd", *change)
+    kubectl("rollout", "status", "deployment/argocd-repo-server", "-n", "argocd", f"--timeout={SOON}s")
 
 
 def apply(*objects):
@@ -233,12 +289,12 @@ def project(repo, *namespaces):
     return found
 
 
-def application(stack, file="application"):
-    found = example(file, stack.repo)
-    found["metadata"]["name"] = stack.application
-    found["spec"]["project"] = stack.name
-    found["spec"]["source"]["path"] = f"rendered/{CLUSTER}/{stack.name}"
-    found["spec"]["destination"]["namespace"] = stack.namespace("controller")
+def application(name, repo, folder, namespace, file="application"):
+    """An Application of the example, in the project that has the repository's name."""
+    found = example(file, repo)
+    found["metadata"]["name"], found["spec"]["project"] = name, repo.name
+    found["spec"]["source"]["path"] = folder
+    found["spec"]["destination"] = {"name": CLUSTER, "namespace": namespace}
     return found
 
 
@@ -263,13 +319,15 @@ def operation(name, revision):
     """The end of the operation that brings a revision; it is started by itself."""
     until(lambda: live(name), SOON, every=1)
     refresh(name)
-
-    def ended():
-        state = live(name).get("status", {}).get("operationState", {})
+    end = time.monotonic() + SOON
+    while time.monotonic() < end:
+        found = live(name).get("status", {})
+        state = found.get("operationState", {})
         mine = state.get("syncResult", {}).get("revision") == revision
-        return state if mine and state["phase"] in ("Succeeded", "Failed", "Error") else None
-
-    return until(ended, SOON, every=1)
+        if mine and state["phase"] in ("Succeeded", "Failed", "Error"):
+            return state
+        time.sleep(1)
+    return pytest.fail(f"not within {SOON} s:\n{conditions(name)}\n{yaml.safe_dump(state)}", pytrace=False)
 
 
 def hook(done):
