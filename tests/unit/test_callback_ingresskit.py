@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -117,14 +118,53 @@ def test_changes_are_listed_right_after_their_task(one_cluster):
     assert "unchanged" not in listed
 
 
+def table(after):
+    """The lines of the table after the recap, cells by column."""
+    lines = after[after.index("CLUSTER") :].split("\n\n")[0].splitlines()
+    return [re.split(r"  +", line.strip()) for line in lines]
+
+
 def test_several_clusters_have_a_line_for_each_stack_and_the_failed_their_tables(two_clusters):
     done, _, after = two_clusters
     assert done.returncode == 0, done.stdout + done.stderr
-    assert "\ntokyo: stack edge: 2 of 2 routes proven in 0.1 s\n" in after
-    assert "\ntokyo: stack inner: 5 of 5 routes proven in 0.2 s\n" in after
-    assert "\nberlin: stack edge: 1 of 2 routes FAILED after 60.0 s\n" in after
+    assert table(after) == [
+        ["CLUSTER", "STACK", "RESULT", "VERDICT"],
+        ["berlin", "edge", "1 of 2 routes FAILED after 60.0 s", "FAILED"],
+        ["tokyo", "edge", "2 of 2 routes proven in 0.1 s", "ok"],
+        ["tokyo", "inner", "5 of 5 routes proven in 0.2 s", "ok"],
+    ]
     assert f"\nberlin\n/tea  FAILED\n\n{COMMAND}\n" in after
     assert TABLE not in after
+
+
+def test_a_fleet_of_which_the_first_fails(tmp_path):
+    """Its modules' names are those of tasks of ours; what comes after the first batch is not reached."""
+    brought = {"stack": "edge", "summary": "2 created", "ingresskit_changes": [], "changed": True, "revision": 7}
+    (tmp_path / "library").mkdir()
+    for name in ("ingress_stack", "ingress_smoke"):
+        (tmp_path / "library" / f"{name}.py").write_text(MODULE)
+    (tmp_path / "hosts").write_text("\n".join(f"{host} ansible_connection=local" for host in ("b", "a", "d", "c")))
+    said = "bad\nreturned to revision 6 (recorded as revision 8)"
+    proven = report() | {"verdict": "proven"}
+    tasks = [
+        {"ingress_stack": {"result": brought}},
+        {"ingress_smoke": {"result": {"ingresskit_report": proven}}, "when": "inventory_hostname == 'b'"},
+        {"ingress_smoke": {"result": {"failed": True, "msg": said}}, "when": "inventory_hostname == 'a'"},
+    ]
+    stop = {"fail": {"msg": "a failed"}, "when": "ansible_play_hosts_all | difference(ansible_play_hosts) | length > 0"}
+    play = {"hosts": "all", "gather_facts": False, "serial": 2, "pre_tasks": [stop], "tasks": tasks}
+    (tmp_path / "play.yml").write_text(json.dumps([play]))
+    done = ansible(tmp_path, ["ansible-playbook", "-i", "hosts", "play.yml"], ANSIBLE_NOCOLOR="1")
+    after = done.stdout.split("PLAY RECAP")[1]
+    assert done.returncode == 2
+    assert table(after) == [
+        ["CLUSTER", "STACK", "REVISION", "CHANGES", "RESULT", "VERDICT"],
+        ["b", "edge", "7", "2 created", "2 of 2 routes proven in 0.1 s", "proven"],
+        ["a", "edge", "7", "2 created", "bad", "FAILED, returned to revision 6"],
+        ["d", "a failed", "not reached"],
+        ["c", "a failed", "not reached"],
+    ]
+    assert f"\na\n{said}\n" in after
 
 
 def test_a_failed_run_shows_its_table_too_in_colour(a_failed_run):

@@ -24,6 +24,7 @@ def test_in_words():
     assert result["ingresskit_report"] == {
         "stack": "edge",
         "ok": False,
+        "verdict": "DIFFERS",
         "summary": "3 of 3 objects DIFFER: 1 changed, 1 missing, 1 extra",
         "text": """stack edge: 3 of 3 objects DIFFER: 1 changed, 1 missing, 1 extra
 brought by revision 7 by anna

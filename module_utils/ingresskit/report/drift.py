@@ -23,7 +23,13 @@ def drift_result(report: DriftReport, report_dir: str | Path | None = None) -> d
     """Return a module's result: failed where anything differs. With ``report_dir`` the report is written there as
     drift.json and drift.xml (JUnit). Raises IngresskitError where the folder cannot be written."""
     objects = [_as_data(each) for each in report.objects]
-    shown = {"stack": printable(report.stack), "ok": not objects, "summary": summary(report), "text": in_words(report)}
+    shown = {
+        "stack": printable(report.stack),
+        "ok": not objects,
+        "verdict": "DIFFERS" if objects else "clean",
+        "summary": summary(report),
+        "text": in_words(report),
+    }
     result: dict[str, Any] = {
         "changed": False,
         "stack": report.stack,

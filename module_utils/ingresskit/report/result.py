@@ -46,6 +46,7 @@ def result_of(
             "days_left": dict(report.days_left),
             "expiring": expiring(report),
             "ok": not failed,
+            "verdict": "FAILED" if failed else "proven",
             "summary": summary(report),
             "text": render_table(report),
         },
