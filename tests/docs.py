@@ -6,7 +6,8 @@ A comment on the line before a block is for the tests and invisible on the page:
     <!-- test: fails WORDS -->   its commands have to fail, and to say these words
     <!-- test: file NAME -->     it is written to that file before the commands below it are run
 
-Blocks of ``sh`` without one are run, page by page, from top to bottom, in a copy of the checkout.
+Blocks of ``sh`` without one are run, page by page, from top to bottom, in a copy of the checkout. ``python -m tests.docs``
+lists those that are not, and why.
 """
 
 from __future__ import annotations
@@ -17,6 +18,9 @@ from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
 PAGES = {str(path.relative_to(ROOT)): path for path in [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]}
+SLOW = ["docs/migrate/helm.md", "docs/migrate/ingress-nginx.md", "docs/migrate/kubernetes-core.md"]
+RUN = ["docs/start.md", *SLOW]  # by tests/cluster/test_docs.py
+ELSEWHERE = {"docs/install.md": "tests/cluster/test_collection.py"}
 VERBS = {"skip", "fails", "file"}
 FENCE = re.compile(
     r"^(?: *<!-- test: (?P<said>.*?) -->\n)?(?P<indent> *)```(?P<language>[\w-]*)[^\n]*\n(?P<text>.*?)^(?P=indent)```$",
@@ -39,6 +43,16 @@ class Block:
         return f"{self.page}:{self.line}"
 
 
+def not_run():
+    """Each block of commands that no test runs, with what its page says of that; an empty reason is a fault."""
+    return {
+        str(block): block.words if block.verb == "skip" else ""
+        for page in PAGES
+        for block in blocks(page, "sh")
+        if block.verb == "skip" or page not in [*RUN, *ELSEWHERE]
+    }
+
+
 def blocks(page: str, *languages: str) -> list[Block]:
     """Those of a page, in their order; ``languages``: of these only."""
     content = PAGES[page].read_text(encoding="utf-8")
@@ -49,3 +63,8 @@ def blocks(page: str, *languages: str) -> list[Block]:
         text = re.sub(rf"^{match['indent']}", "", match["text"], flags=re.MULTILINE)
         found.append(Block(page, line, match["language"], text, verb, words))
     return [block for block in found if not languages or block.language in languages]
+
+
+if __name__ == "__main__":
+    for place, why in not_run().items():
+        print(f"{place}: {why}")

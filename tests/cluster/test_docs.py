@@ -3,6 +3,7 @@
 Only names are others, so that a demo on the same cluster stays what it is: see ``dressed``.
 """
 
+import json
 import os
 import re
 import shlex
@@ -12,11 +13,12 @@ import sys
 from pathlib import Path
 
 import pytest
+import yaml
 
 from benchmarks.peers import find
 from testbed.cache import Cache
 from tests.cluster.playbook import CONTEXT, ROOT, Project, kubectl, namespaces
-from tests.docs import blocks
+from tests.docs import PAGES, RUN, SLOW, blocks
 
 PREFIX = "ik-docs-"
 NAMES = ("edge", "cafe", "shop", "shop-ingress", "shop-nginx", "shop-traefik")  # of stacks, namespaces and classes
@@ -33,8 +35,6 @@ ingress_controller__zz:
   class_name: {PREFIX}nginx
   termination: {{drain: 0, grace: 1}}
 """
-SLOW = {"docs/migrate/ingress-nginx.md", "docs/migrate/helm.md", "docs/migrate/kubernetes-core.md"}
-RUN = ["docs/start.md", *sorted(SLOW)]
 
 
 def dressed(text, node):
@@ -81,7 +81,7 @@ def clear(folder):
             project.play("playbooks/teardown.yml").passed()
     mine = [name for name in namespaces() if name.startswith(PREFIX)]
     if mine:
-        kubectl("delete", "namespaces", "--ignore-not-found", "--wait=false", *mine)
+        kubectl("delete", "namespaces", "--ignore-not-found", *mine)  # waits: the next page has the same ones
 
 
 def script(page, node):
@@ -126,3 +126,25 @@ def test_the_commands_of(page, checkout, node):
     )  # fmt: skip
     print(done.stdout)
     assert done.returncode == 0, done.stdout
+
+
+FOREIGN = ("argoproj.io", "toolkit.fluxcd.io")  # their tests apply what is in gitops/
+MANIFESTS = [
+    pytest.param(document, id=f"{place}:{document['kind']}")
+    for place, text in [
+        *((block, block.text) for page in PAGES for block in blocks(page, "yaml")),
+        *((path.relative_to(ROOT), path.read_text()) for path in (ROOT / "docs/examples").glob("*/*.yaml")),
+    ]
+    if "apiVersion:" in text and "{{" not in text
+    for document in yaml.safe_load_all(text)
+    if isinstance(document, dict) and {"apiVersion", "kind", "metadata"} <= document.keys()
+    if not document["apiVersion"].partition("/")[0].endswith(FOREIGN)
+]
+
+
+@pytest.mark.parametrize("manifest", MANIFESTS)
+def test_the_api_server_takes_the_manifest(manifest):
+    manifest["metadata"].pop("namespace", None)
+    manifest["metadata"]["name"] = f"{PREFIX}{manifest['metadata']['name']}"
+    command = ["create", "--dry-run=server", "--validate=strict", "-n", "default", "-f", "-"]
+    kubectl(*command, stdin=json.dumps(manifest))

@@ -14,7 +14,7 @@ import yaml
 from ansible.cli.playbook import PlaybookCLI
 
 from testbed import cli as testbed
-from tests.docs import FENCE, PAGES, ROOT, VERBS, blocks
+from tests.docs import ELSEWHERE, FENCE, PAGES, ROOT, RUN, VERBS, blocks, not_run
 
 SHELL = [block for page in PAGES for block in blocks(page, "sh", "bash", "shell", "console")]
 YAML = [block for page in PAGES for block in blocks(page, "yaml", "yml")]
@@ -77,6 +77,13 @@ def test_comments_for_the_tests_are_understood(page):
     assert len(marked) == len(said), "a comment is not on the line before a block"
     assert {block.verb for block in marked} <= VERBS
     assert [str(block) for block in marked if block.verb in {"skip", "file"} and not block.words] == []
+
+
+def test_commands_are_run_or_say_why_not():
+    assert [place for place, why in not_run().items() if not why] == []
+    assert [page for page in [*RUN, *ELSEWHERE] if page not in PAGES] == []
+    tests = [*ELSEWHERE.values(), *re.findall(r"tests/[\w/]+\.py", " ".join(not_run().values()))]
+    assert [test for test in tests if not (ROOT / test).exists()] == []
 
 
 @pytest.mark.parametrize("page", PAGES)
@@ -143,3 +150,26 @@ def test_names_of_files_in_the_text_exist():
         if lost:
             missing[page] = lost
     assert missing == {}
+
+
+# said by Kubernetes, Flux and the kubelet, and repeated word by word
+OTHERS = {
+    "field is immutable",
+    "provided port is already allocated",
+    "is SOPS encrypted",
+    "Pod Security",
+    "ErrImagePull",
+}
+
+
+def test_messages_of_the_troubleshooting_page_are_said():
+    """The words that are quoted in the first column of its tables, around what differs, stand in the code."""
+    rows = re.findall(r"^\| (.*?) \|", PAGES["docs/troubleshooting.md"].read_text(), re.MULTILINE)
+    quoted = [each for row in rows for each in re.findall(r"`([^`]{4,})`", row) if not each.startswith("make ")]
+    assert len(quoted) > 20
+    folders = ("module_utils", "roles", "testbed", "playbooks")
+    said = "".join(
+        path.read_text() for each in folders for path in (ROOT / each).rglob("*") if path.suffix in {".py", ".yml"}
+    )
+    parts = {part.strip(" :,?") for each in quoted for part in re.split('…|"', each)}
+    assert sorted(part for part in parts if part and part not in said and part not in OTHERS) == []
