@@ -46,12 +46,16 @@ class Case(NamedTuple):
         return f"{self.folder.name}-{self.host}-{self.kind}"
 
     @property
-    def stack(self) -> Stack:
+    def variables(self) -> dict[str, Any]:
         said = _variables(self.folder, self.group, self.host)
         said["ingress_controller__zz"] = deep_merge(
             said.get("ingress_controller__zz"), {"compat": None} | KINDS[self.kind]
         )
-        return load(said, self.folder)
+        return said
+
+    @property
+    def stack(self) -> Stack:
+        return load(self.variables, self.folder)
 
     @property
     def facts(self) -> Facts:
@@ -68,7 +72,7 @@ def cases() -> list[Case]:
     return [
         Case(folder, group, name, kind)
         for folder in sorted(INVENTORIES.iterdir())
-        for group, name in _members(yaml.safe_load((folder / "hosts.yml").read_text())["all"])
+        for group, name in _members(yaml.safe_load((folder / "hosts.yml").read_text(encoding="utf-8"))["all"])
         for kind in OWN.get(folder.name, KINDS)
     ]
 
@@ -88,6 +92,6 @@ def _variables(folder: Path, group: str | None, host: str) -> dict[str, Any]:
     files += [each for each in [folder / f"host_vars/{host}.yml"] if each.exists()]
     found: dict[str, Any] = {}
     for each in files:
-        text = each.read_text().replace("{{ inventory_hostname }}", host)
+        text = each.read_text(encoding="utf-8").replace("{{ inventory_hostname }}", host)
         found |= yaml.safe_load(text.replace("{{ ingress_stack_name }}", host))
     return found

@@ -62,9 +62,12 @@ def environment(cache: Cache, version: str, python: Path) -> Path:
             pip = [str(folder / "bin" / "python"), "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
             run([*pip, "--require-hashes", "--requirement", str(REQUIREMENTS)], log)
 
+    name, made_of = f"run-time-python{version}", key(REQUIREMENTS, str(python.resolve()))
+    if not cache.path(name, made_of).is_dir():
+        with cache.lock():  # whoever has it sweeps unfinished folders
+            cache.ensure(name, made_of, install)
     # a virtual environment may be moved as long as none of its scripts is called, only its python
-    name = f"run-time-python{version}"
-    return cache.ensure(name, key(REQUIREMENTS, str(python.resolve())), install) / "bin" / "python"
+    return cache.path(name, made_of) / "bin" / "python"
 
 
 if __name__ == "__main__":

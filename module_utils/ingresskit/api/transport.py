@@ -225,8 +225,8 @@ def _passing(call: Call, error: ApiError, attempt: int) -> bool:
         return True
     if isinstance(error, WebhookDown):  # its Pods may be part of this very run; a dry run starts none
         return call.verb != "dryrun" or attempt < _BROKEN_TRIES
-    broken = error.status == 500 and type(error) is ApiError
-    overtaken = "apply-patch" in call.content_type and type(error) is Conflict
+    broken = error.status == 500 and error.__class__ is ApiError
+    overtaken = "apply-patch" in call.content_type and error.__class__ is Conflict
     return (broken or overtaken) and attempt < _BROKEN_TRIES
 
 
