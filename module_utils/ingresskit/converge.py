@@ -182,7 +182,7 @@ def compare(prepared: Prepared, api: KubeApi, settings: Settings) -> tuple[Chang
 
     run = _Run(prepared, api, settings)
     record = store.load(api, run.owner)
-    objects, _, seen = run.render(record, thorough=True)
+    objects, __, seen = run.render(record, thorough=True)
     return plan(objects, seen, record, force_conflicts=True), seen, record
 
 

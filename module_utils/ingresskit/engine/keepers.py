@@ -100,7 +100,7 @@ def _application(tracking: str, live: Object) -> str:
     ref, (name, *rest) = Ref.of(live), tracking.split(":", 2)
     if len(rest) != 2 or rest[0] != f"{ref.group}/{ref.kind}":
         return ""
-    namespace, _, own = rest[1].partition("/")  # a cluster-scoped object's is the Application's destination
+    namespace, __, own = rest[1].partition("/")  # a cluster-scoped object's is the Application's destination
     if own != ref.name or (ref.namespace and namespace != ref.namespace):
         return ""
     return _place(*name.split("_", 1)) if "_" in name else name
