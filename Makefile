@@ -51,7 +51,7 @@ lint: $(READY) ## ruff, mypy, yamllint, ansible-lint, generated files up to date
 
 .PHONY: unit
 unit: $(READY) ## Unit and golden tests: no cluster needed
-	@pytest tests/unit tests/golden -n 2
+	@pytest tests/unit tests/golden -m "not slow" -n 2
 
 .PHONY: cluster-test
 cluster-test: cluster-images ## Tests on the local cluster; what fails beside the others has to pass alone

@@ -1,5 +1,6 @@
 """The collection's archive: the same bytes wherever it is built, with what a user needs and nothing else."""
 
+import configparser
 import hashlib
 import json
 import os
@@ -83,3 +84,17 @@ def test_the_roles_playbooks_are_found_by_their_names_and_by_nothing_of_the_chec
     )  # fmt: skip
     assert ran.returncode == 0, ran.stderr
     assert ran.stdout.count("playbook: ") == len(wanted)
+
+
+def test_the_settings_for_a_users_folder_are_those_of_the_checkout():
+    """But for where things lie; those that read inventories are the same, and the report is switched on."""
+    users, ours = (configparser.ConfigParser(interpolation=None) for _ in range(2))
+    users.read(ROOT / "docs/examples/ansible.cfg", encoding="utf-8")
+    ours.read(ROOT / "ansible.cfg", encoding="utf-8")
+    places = {"library", "module_utils", "roles_path", "action_plugins", "callback_plugins"}
+    own = {"inventory": "inventory", "callbacks_enabled": "ingresskit.ingresskit.ingresskit"}
+    expected = {name: value for name, value in ours["defaults"].items() if name not in places} | own
+    assert {name: value for name, value in users["defaults"].items() if name != "nocows"} == {
+        name: value for name, value in expected.items() if name != "nocows"
+    }
+    assert dict(users["connection"]) == dict(ours["connection"])
