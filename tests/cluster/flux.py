@@ -24,43 +24,17 @@ HALVES = ("stack", "apps", "smoke")
 SECONDS = 120  # that a revision may take on a busy machine
 
 
-class Flux:
-    """The files of gitops/flux in a namespace, patched in names and addresses only, over one repository.
+class Kustomizations:
+    """What kustomize-controller makes of a repository in a namespace; the source is named ``ingress``."""
 
-    ``path``: of the rendered stack in the repository. ``folder``: for the cluster's own kustomization.
-    """
+    prefix = ""  # of the names that the methods are given
+    source = "gitrepository"
 
-    def __init__(self, namespace, repo, path, folder):
-        self.namespace, self.repo, self.path, self.folder = namespace, repo, path, folder
-        self.source = "gitrepository"
-
-    def install(self, *components):
-        """As a cluster's folder below gitops/flux/clusters does it; ``components``: folders beside ``base``."""
-        self.source = "ocirepository" if "oci" in components else "gitrepository"
-        self.folder.mkdir(parents=True, exist_ok=True)
-        text = yaml.safe_dump(self.overlay(components))
-        (self.folder / "kustomization.yaml").write_text(text, encoding="utf-8")
-        kubectl("apply", "--server-side", "-k", str(self.folder))
+    def __init__(self, namespace, repo):
+        self.namespace, self.repo = namespace, repo
 
     def apply(self, obj):
         self.kubectl("apply", "--server-side", "-f", "-", stdin=json.dumps(obj))
-
-    def overlay(self, components):
-        url = {"op": "replace", "path": "/spec/url", "value": self.repo.url_inside}
-        patches = [{"target": {"group": "source.toolkit.fluxcd.io"}, "patch": json.dumps([url])}]
-        for half in HALVES:
-            path = {"op": "replace", "path": "/spec/path", "value": f"./{self.path}/{half}"}
-            patches.append(
-                {"target": {"kind": "Kustomization", "name": f"ingress-{half}"}, "patch": json.dumps([path])}
-            )
-        return {
-            "apiVersion": "kustomize.config.k8s.io/v1beta1",
-            "kind": "Kustomization",
-            "namespace": self.namespace,
-            "resources": [os.path.relpath(FILES / "base", self.folder)],
-            "components": [os.path.relpath(FILES / name, self.folder) for name in components],
-            "patches": patches,
-        }
 
     def publish(self, revision):
         """Stands in for source-controller: a new artifact, with the digest of the bytes that are served. That they come
@@ -87,51 +61,89 @@ class Flux:
         self.publish(revision)
         return revision
 
-    def reconcile(self, half):
+    def reconcile(self, name):
         """What `flux reconcile kustomization` does: not waiting for the interval."""
         now = datetime.datetime.now(datetime.UTC).isoformat()
-        where = f"{KUSTOMIZATIONS}/ingress-{half}"
+        where = f"{KUSTOMIZATIONS}/{self.prefix}{name}"
         self.kubectl("annotate", "--overwrite", where, f"reconcile.fluxcd.io/requestedAt={now}")
-        until(lambda: self.status(half).get("lastHandledReconcileAt") == now, SECONDS)
+        until(lambda: self.status(name).get("lastHandledReconcileAt") == now, SECONDS)
 
-    def status(self, half):
-        found = self.kubectl("get", KUSTOMIZATIONS, f"ingress-{half}", "-o", "json")
+    def status(self, name):
+        found = self.kubectl("get", KUSTOMIZATIONS, self.prefix + name, "-o", "json")
         return json.loads(found).get("status", {})
 
-    def ready(self, half):
+    def ready(self, name):
         """(status, reason, message) of the condition that tells whether all is well."""
-        for condition in self.status(half).get("conditions", []):
+        for condition in self.status(name).get("conditions", []):
             if condition["type"] == "Ready":
                 return condition["status"], condition["reason"], condition["message"]
         return "Unknown", "", ""
 
-    def wait(self, half, revision):
+    def wait(self, name, revision):
         """Until a revision is applied and healthy. The failure says what was the matter instead."""
         wanted = ("True", "ReconciliationSucceeded", f"Applied revision: main@sha1:{revision}")
         try:
-            until(lambda: self.ready(half) == wanted, SECONDS, every=0.5)
+            until(lambda: self.ready(name) == wanted, SECONDS, every=0.5)
         except AssertionError:
-            raise AssertionError(f"ingress-{half} is not at {revision}: {self.ready(half)}") from None
+            raise AssertionError(f"{self.prefix}{name} is not at {revision}: {self.ready(name)}") from None
 
-    def until_said(self, half, reason):
-        until(lambda: self.ready(half)[1] == reason, SECONDS, every=0.5)
+    def until_said(self, name, reason):
+        until(lambda: self.ready(name)[1] == reason, SECONDS, every=0.5)
 
-    def wait_for(self, half, reason, *words):
+    def wait_for(self, name, reason, *words):
         """Until it is not ready for a reason whose message holds the words; returns the message."""
 
         def found():
-            status, why, message = self.ready(half)
+            status, why, message = self.ready(name)
             return message if status == "False" and why == reason and all(word in message for word in words) else None
 
         try:
             return until(found, SECONDS, every=0.5)
         except AssertionError:
-            raise AssertionError(f"ingress-{half} is not {reason} {words}: {self.ready(half)}") from None
+            raise AssertionError(f"{self.prefix}{name} is not {reason} {words}: {self.ready(name)}") from None
+
+    def kubectl(self, *args, stdin=None):
+        return kubectl("-n", self.namespace, *args, stdin=stdin)
+
+
+class Flux(Kustomizations):
+    """The files of gitops/flux in a namespace, patched in names and addresses only, over one repository.
+
+    ``path``: of the rendered stack in the repository. ``folder``: for the cluster's own kustomization.
+    """
+
+    prefix = "ingress-"
+
+    def __init__(self, namespace, repo, path, folder):
+        super().__init__(namespace, repo)
+        self.path, self.folder = path, folder
+
+    def install(self, *components):
+        """As a cluster's folder below gitops/flux/clusters does it; ``components``: folders beside ``base``."""
+        self.source = "ocirepository" if "oci" in components else "gitrepository"
+        self.folder.mkdir(parents=True, exist_ok=True)
+        text = yaml.safe_dump(self.overlay(components))
+        (self.folder / "kustomization.yaml").write_text(text, encoding="utf-8")
+        kubectl("apply", "--server-side", "-k", str(self.folder))
+
+    def overlay(self, components):
+        url = {"op": "replace", "path": "/spec/url", "value": self.repo.url_inside}
+        patches = [{"target": {"group": "source.toolkit.fluxcd.io"}, "patch": json.dumps([url])}]
+        for half in HALVES:
+            path = {"op": "replace", "path": "/spec/path", "value": f"./{self.path}/{half}"}
+            patches.append(
+                {"target": {"kind": "Kustomization", "name": f"ingress-{half}"}, "patch": json.dumps([path])}
+            )
+        return {
+            "apiVersion": "kustomize.config.k8s.io/v1beta1",
+            "kind": "Kustomization",
+            "namespace": self.namespace,
+            "resources": [os.path.relpath(FILES / "base", self.folder)],
+            "components": [os.path.relpath(FILES / name, self.folder) for name in components],
+            "patches": patches,
+        }
 
     def delete(self):
         """The Kustomizations, and with them what they applied: first the routes, last the controller."""
         for half in reversed(HALVES):
             self.kubectl("delete", "--ignore-not-found", f"{KUSTOMIZATIONS}/ingress-{half}", f"--timeout={SECONDS}s")
-
-    def kubectl(self, *args, stdin=None):
-        return kubectl("-n", self.namespace, *args, stdin=stdin)
