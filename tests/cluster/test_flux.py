@@ -183,7 +183,7 @@ class Gate:
     def files(self, apps=None):
         """A release whose smoke test is not patient: in these tests nothing gets better by itself."""
         config = json.dumps(obj("v1", "ConfigMap", "next", NAME, data={"gone": "on"}))
-        smoke = {"wait": 15, "timeout": 5}
+        smoke = {"wait": 30, "timeout": 5}
         return self.stack.files(apps, git={"smoke": True}, ingress_smoke=smoke) | {"next/next.yaml": config}
 
     def release(self, files, message):
@@ -236,6 +236,7 @@ def test_what_is_not_proven_holds_up_whatever_depends_on_it(gate):
     assert gate.job()["metadata"]["uid"] != first["metadata"]["uid"], "each release is proven anew"
 
 
+@pytest.mark.slow
 def test_an_edit_by_hand_is_found_once_the_job_is_run_again(gate):
     """Nothing of it is in the rendered release, so the Job of before stands for it until its time is over."""
     files = gate.files()
