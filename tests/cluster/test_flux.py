@@ -115,6 +115,23 @@ def test_the_tree_is_applied_on_behalf_of_the_accounts_and_answers(stack):
     assert {entry["manager"] for entry in live["metadata"]["managedFields"]} == {"kustomize-controller"}
 
 
+def test_the_playbooks_leave_it_to_flux(stack):
+    """site.yml sends nothing; drift.yml tells who changed what Flux has not yet put back."""
+    stack.stand()
+    stack.site.write(stack.site.inventory("traefik", stack.apps(), ingress_git={"tool": "flux"}))
+    stack.site.play().failed(
+        "Flux's Kustomization ", "/ingress-stack looks after ", "/ingress-apps looks after ", "nothing was sent"
+    )
+    clean = stack.site.play("playbooks/drift.yml").passed()
+    assert "/ingress-apps\n" in clean.output
+    stack.cafe("scale", "deployment", "tea", "--replicas=2")
+    told = stack.site.play("playbooks/drift.yml").failed(f"Deployment {stack.site.namespace('cafe')}/tea: CHANGED")
+    assert "  .spec.replicas: 1 -> 2 (kubectl, Update of scale" in told.output
+    stack.flux.reconcile("apps")
+    until(lambda: stack.cafe("get", "deployment", "tea", "-o", "jsonpath={.spec.replicas}") == "1", 60)
+    stack.site.play("playbooks/drift.yml").passed()
+
+
 def test_drift_is_corrected(stack):
     stack.stand()
     live = json.loads(stack.cafe("get", "ingress", "cafe", "-o", "json"))
