@@ -89,8 +89,9 @@ def test_commands_are_run_or_say_why_not():
 @pytest.mark.parametrize("page", PAGES)
 def test_commands_are_marked_as_such(page):
     """What is indented is shown, not tested: commands stand in a fence."""
-    text = FENCE.sub("", PAGES[page].read_text())
-    assert re.findall(r"^    (?:ansible-playbook|make|kubectl|python) .*", text, re.MULTILINE) == []
+    command = re.compile(r"^ *(?:ansible-playbook|make|kubectl|docker|helm|git|python3?|bin/\S+) .*", re.MULTILINE)
+    assert [line for block in blocks(page, "", "text", "console") for line in command.findall(block.text)] == []
+    assert [line for line in command.findall(FENCE.sub("", PAGES[page].read_text())) if line.startswith("    ")] == []
 
 
 @pytest.mark.parametrize("block", SHELL, ids=str)
