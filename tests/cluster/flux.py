@@ -131,9 +131,12 @@ class Flux(Kustomizations):
         patches = [{"target": {"group": "source.toolkit.fluxcd.io"}, "patch": json.dumps([url])}]
         for half in HALVES:
             path = {"op": "replace", "path": "/spec/path", "value": f"./{self.path}/{half}"}
-            patches.append(
-                {"target": {"kind": "Kustomization", "name": f"ingress-{half}"}, "patch": json.dumps([path])}
-            )
+            target = {"group": "kustomize.toolkit.fluxcd.io", "name": f"ingress-{half}"}
+            patches.append({"target": target, "patch": json.dumps([path])})
+            name = {"op": "replace", "path": "/metadata/name", "value": f"{self.namespace}-{half}"}
+            for kind in ("ClusterRole", "ClusterRoleBinding"):
+                target = {"kind": kind, "name": f"ingresskit-flux-{half}"}
+                patches.append({"target": target, "patch": json.dumps([name]), "options": {"allowNameChange": True}})
         return {
             "apiVersion": "kustomize.config.k8s.io/v1beta1",
             "kind": "Kustomization",
@@ -147,3 +150,8 @@ class Flux(Kustomizations):
         """The Kustomizations, and with them what they applied: first the routes, last the controller."""
         for half in reversed(HALVES):
             self.kubectl("delete", "--ignore-not-found", f"{KUSTOMIZATIONS}/ingress-{half}", f"--timeout={SECONDS}s")
+
+    def clear(self):
+        """What else there is of it in the whole cluster."""
+        names = [f"{self.namespace}-{half}" for half in HALVES]
+        kubectl("delete", "clusterroles,clusterrolebindings", "--ignore-not-found", *names)

@@ -94,6 +94,7 @@ class Stack:
         """Flux takes what it applied along; the namespaces it leaves to an administrator."""
         if NAME in namespaces():
             self.flux.delete()
+        self.flux.clear()
         kubectl("delete", "ingressclasses,clusterroles,clusterrolebindings", "-l", f"app.kubernetes.io/instance={NAME}")
         mine = [name for name in namespaces() if name.startswith(NAME)]
         if mine:
