@@ -148,8 +148,8 @@ class Flux(Kustomizations):
 
     def delete(self):
         """The Kustomizations, and with them what they applied: first the routes, last the controller."""
-        for half in reversed(HALVES):
-            self.kubectl("delete", "--ignore-not-found", f"{KUSTOMIZATIONS}/ingress-{half}", f"--timeout={SECONDS}s")
+        for name in (*(f"ingress-{half}" for half in reversed(HALVES)), "--all"):
+            self.kubectl("delete", KUSTOMIZATIONS, name, "--ignore-not-found", f"--timeout={SECONDS}s")
 
     def clear(self):
         """What else there is of it in the whole cluster."""

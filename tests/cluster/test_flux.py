@@ -93,6 +93,7 @@ class Stack:
     def clear(self):
         """Flux takes what it applied along; the namespaces it leaves to an administrator."""
         if NAME in namespaces():
+            self.flux.install()  # without its rights it could take nothing along, and would stay itself
             self.flux.delete()
         self.flux.clear()
         kubectl("delete", "ingressclasses,clusterroles,clusterrolebindings", "-l", f"app.kubernetes.io/instance={NAME}")
@@ -179,7 +180,7 @@ def gate(stack):
     made = Gate(stack)
     stack.flux.apply(made.following)
     yield made
-    stack.flux.kubectl("delete", f"{KUSTOMIZATIONS}/ingress-next")
+    stack.flux.kubectl("delete", KUSTOMIZATIONS, "ingress-next", "--timeout=60s")
 
 
 class Gate:
