@@ -62,9 +62,8 @@ def laid_out(scratch: Path) -> Path:
     shutil.copytree(installed, folder)  # follows links
     for doubled in ("library", "module_utils"):  # plugins/ has them now
         shutil.rmtree(folder / doubled)
-    shutil.rmtree(
-        folder / "gitops"
-    )  # manifests, several to a file: Ansible's yamllint takes one, `make lint` reads them
+    for manifests in ("gitops", "docs/examples"):  # several to a file, of which Ansible's yamllint takes only one
+        shutil.rmtree(folder / manifests)
     (folder / "tests").mkdir()
     shutil.copytree(ROOT / "tests/sanity", folder / "tests/sanity")
     shutil.copy(ROOT / "tests/config.yml", folder / "tests")
