@@ -51,7 +51,7 @@ toolkit() {
 # Compiled here, as the root file system is read-only later; all but the models of the Kubernetes client, which is big and
 # only used with the legacy auth-provider of a kubeconfig. Sets among the constants are written in the order of their
 # hashes, hence the fixed seed.
-find "$image" -type f -name '*.py' ! -path '*/kubernetes/client/*' ! -path '*/galaxy/data/*' | LC_ALL=C sort |
+find "$image" ! -type d -name '*.py' ! -path '*/kubernetes/client/*' ! -path '*/galaxy/data/*' | LC_ALL=C sort |
   PYTHONHASHSEED=0 python3 -m compileall -q -i - -s "$image" -p / --invalidation-mode unchecked-hash
 chmod -R u=rwX,go=rX "$image"
 find "$image" -exec touch --no-dereference --date=@0 {} +
