@@ -10,7 +10,7 @@ import yaml
 
 from tests.cluster.double import ask, ingress, make_pair, obj, path, tls_secret, until
 from tests.cluster.gitserver import Repo
-from tests.cluster.playbook import HOST, HOSTS, ROOT, Site, create, kubectl
+from tests.cluster.playbook import HOST, HOSTS, ROOT, Site, config_map, create, kubectl, secret, theirs
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
 FILES = ROOT / "gitops" / "argocd"
@@ -115,8 +115,12 @@ class TestCommits:
         assert ask(node_address(), stack.node_port("http"), "shop.example.com").json["service"] == "shop-svc"
 
     def test_what_a_commit_drops_goes(self, stack):
+        namespace = stack.namespace("shop")
+        create(config_map(namespace))
         proven(stack, stack.commit("no shop"))
-        until(lambda: f"namespace/{stack.namespace('shop')}" not in stack.left(), 60)
+        assert settled(stack.application, "Synced", "Healthy")
+        until(lambda: not kubectl("get", "all,ingress", "-n", namespace, "-o", "name"), SOON, every=1)
+        assert theirs(namespace) == "yes", "a namespace is not Argo CD's alone"
         assert ask(node_address(), stack.node_port("http"), "shop.example.com").status == 404
         assert stack.ask("/tea").json["service"] == "tea-svc"
 
@@ -141,7 +145,9 @@ class TestCommits:
 
     def test_the_application_takes_its_stack_along(self, stack):
         remove(stack.application)
-        assert not stack.left()
+        namespaces = [f"namespace/{stack.namespace(each)}" for each in ("cafe", "controller", "shop")]
+        until(lambda: stack.left() == namespaces, SOON, every=1)
+        assert secret(stack.namespace("cafe"), "cafe-tls"), "what no Git holds is not Argo CD's"
 
 
 @pytest.mark.parametrize("kind", ["nginx"], indirect=True, scope="module")

@@ -9,7 +9,7 @@ import pytest
 import yaml
 
 from module_utils.ingresskit.converge import render_offline
-from module_utils.ingresskit.render.tree import PLACES, WAVE
+from module_utils.ingresskit.render.tree import KEEP, PLACES, WAVE
 from module_utils.ingresskit.render.yaml_files import present_files, with_header
 from module_utils.ingresskit.rendering import render_for_git
 
@@ -93,6 +93,13 @@ def test_argo_cd_is_told_the_order_and_others_are_not():
     files = rendered(tool="argocd")
     assert f"{WAVE}: '6'" in files["apps/cafe/ingress-cafe.yaml"]
     assert f"{WAVE}: '0'" in files["apps/cluster/namespace-cafe.yaml"]
+
+
+def test_argo_cd_deletes_no_namespace_with_everybodys_objects_in_it():
+    files = rendered(tool="argocd")
+    (namespace,) = objects(files["apps/cluster/namespace-cafe.yaml"])
+    assert namespace["metadata"]["annotations"] == {WAVE: "0", **KEEP}
+    assert not [name for name, text in files.items() if "Prune=false" in text and "namespace-" not in name]
 
 
 def test_the_users_own_wave_stays():

@@ -15,6 +15,13 @@ KUSTOMIZATION = "kustomization.yaml"
 STREAM = "manifests.yaml"
 # https://argo-cd.readthedocs.io/en/stable/user-guide/sync-waves/
 WAVE = "argocd.argoproj.io/sync-wave"
+# With a Namespace goes everybody's in it, with a definition all resources of its kind: Argo CD leaves these, and
+# does not call the rest out of sync for it. https://argo-cd.readthedocs.io/en/stable/user-guide/sync-options/
+KEPT = ("Namespace", "CustomResourceDefinition")
+KEEP = {
+    "argocd.argoproj.io/sync-options": "Prune=false,Delete=false",
+    "argocd.argoproj.io/compare-options": "IgnoreExtraneous",
+}
 
 # where a render of this stack may have left files: nowhere deeper, there are other stacks' perhaps
 PLACES = (
@@ -67,8 +74,8 @@ def stream(
 
 
 def in_waves(objects: Iterable[Object], order: Order) -> list[Object]:
-    """Copies that tell Argo CD the order; a wave that an object of the user's brings along stays."""
-    return [_annotated(obj, {WAVE: str(order(obj))}) for obj in objects]
+    """Copies that tell Argo CD the order, and what to keep; what an object of the user's says of that itself stays."""
+    return [_annotated(obj, {WAVE: str(order(obj))} | (KEEP if obj["kind"] in KEPT else {})) for obj in objects]
 
 
 def _annotated(obj: Object, more: Mapping[str, str]) -> Object:
