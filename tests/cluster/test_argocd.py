@@ -15,7 +15,7 @@ from tests.cluster.playbook import HOST, HOSTS, ROOT, Site, config_map, create, 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
 FILES = ROOT / "gitops" / "argocd"
 EXAMPLE = "https://git.example.com/platform/ingress.git"
-CLUSTER = "kind"  # the inventory's host, and what Argo CD calls the cluster
+CLUSTER = "test-eu"  # the inventory's host, and what Argo CD calls the cluster
 CASCADE = {"metadata": {"finalizers": ["resources-finalizer.argocd.argoproj.io"]}}
 OVERRIDE = "resource.customizations.health.networking.k8s.io_Ingress"
 SOON = 240  # seconds: on a machine that does much else beside
@@ -73,9 +73,9 @@ def argocd():
     configure(FILES / "argocd-cm.yaml")
     cluster = {"name": CLUSTER, "server": "https://kubernetes.default.svc", "config": "{}"}
     labels = {"argocd.argoproj.io/secret-type": "cluster"}
-    apply(obj("v1", "Secret", "ik-argocd-kind", "argocd", stringData=cluster, metadata={"labels": labels}))
+    apply(obj("v1", "Secret", "ik-argocd-cluster", "argocd", stringData=cluster, metadata={"labels": labels}))
     yield
-    kubectl("delete", "secret", "ik-argocd-kind", "-n", "argocd")
+    kubectl("delete", "secret", "ik-argocd-cluster", "-n", "argocd")
 
 
 @pytest.fixture(scope="module")
