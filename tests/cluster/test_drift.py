@@ -209,8 +209,8 @@ def test_a_fleet_of_which_one_drifts(stack, beside, project):
     project.play("site.yml", "-f", "2").passed()
     kubectl("patch", "ingress", "a", "-n", beside.home, "--type=json", "-p", backend("other"))
     told = project.play("playbooks/drift.yml", "-f", "2").failed(
-        "two: stack ik-beside: 1 of 12 objects DIFFER: 1 changed",
-        "one: stack ik-adrift: 12 objects are as the inventory says",
+        "two      ik-beside  1 of 12 objects DIFFER: 1 changed     DIFFERS\n",
+        "one      ik-adrift  12 objects are as the inventory says  clean\n",
         f"Ingress {beside.home}/a: CHANGED",
         "web -> other (kubectl-patch, Update",
     )
