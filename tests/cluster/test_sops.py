@@ -13,7 +13,7 @@ import yaml
 
 from testbed import golang
 from testbed.cache import Cache
-from tests.cluster.age import key_pair
+from tests.cluster.agekeys import age_pair
 from tests.cluster.certificates import issued
 from tests.cluster.playbook import KEY_TEXT, tool
 
@@ -49,7 +49,7 @@ def inventory(recipients, pair, password=PASSWORD):
 
 
 def test_the_round_trip(rendering, sops):
-    (ours, key), (theirs, their_key), pair = key_pair(), key_pair(), issued("a.example")
+    (key, ours), (their_key, theirs), pair = age_pair(), age_pair(), issued("a.example")
     rendering.write(inventory([ours, theirs], pair))
     first = rendering.play("playbooks/render.yml", "--diff").passed()
     secrets = encrypted(rendering.folder / TREE)
@@ -68,7 +68,7 @@ def test_the_round_trip(rendering, sops):
 
 
 def test_what_has_not_changed_stays_and_a_check_is_the_gate(rendering):
-    (ours, key), pair = key_pair(), issued("a.example")
+    (key, ours), pair = age_pair(), issued("a.example")
     rendering.write(inventory([ours], pair))
     rendering.play("playbooks/render.yml").passed()
     before = texts(rendering)
@@ -89,7 +89,7 @@ def test_what_has_not_changed_stays_and_a_check_is_the_gate(rendering):
 
 
 def test_kustomize_takes_the_tree(rendering):
-    (ours, _), pair = key_pair(), issued("a.example")
+    (_, ours), pair = age_pair(), issued("a.example")
     rendering.write(inventory([ours], pair))
     rendering.play("playbooks/render.yml").passed()
     built = subprocess.run(
@@ -128,5 +128,5 @@ def assert_hidden(project, output, key, users):
 
 def test_no_program_is_told_with_its_remedy(rendering):
     rendering.env["PATH"] = f"{Path(tool('ansible-playbook')).parent}:/usr/bin:/bin"
-    rendering.write(inventory([key_pair()[0]], issued("a.example")))
+    rendering.write(inventory([age_pair()[1]], issued("a.example")))
     rendering.play("playbooks/render.yml").failed("ingress_git.sops: the program sops is not on PATH")
