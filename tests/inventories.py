@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -38,7 +37,7 @@ class Case(NamedTuple):
     """A host of an inventory, with one kind of controller."""
 
     folder: Path
-    group: str | None
+    groups: tuple[str, ...]
     host: str
     kind: str
 
@@ -47,7 +46,7 @@ class Case(NamedTuple):
 
     @property
     def variables(self) -> dict[str, Any]:
-        said = _variables(self.folder, self.group, self.host)
+        said = _variables(self.folder, self.groups, self.host)
         said["ingress_controller__zz"] = deep_merge(
             said.get("ingress_controller__zz"), {"compat": None} | KINDS[self.kind]
         )
@@ -70,25 +69,25 @@ class Case(NamedTuple):
 def cases() -> list[Case]:
     """Every host of every inventory, with each kind that it is for."""
     return [
-        Case(folder, group, name, kind)
+        Case(folder, tuple(sorted(groups)), name, kind)
         for folder in sorted(INVENTORIES.iterdir())
-        for group, name in _members(yaml.safe_load((folder / "hosts.yml").read_text(encoding="utf-8"))["all"])
+        for name, groups in _hosts(yaml.safe_load((folder / "hosts.yml").read_text(encoding="utf-8"))["all"]).items()
         for kind in OWN.get(folder.name, KINDS)
     ]
 
 
-def _members(node: dict[str, Any], group: str | None = None) -> Iterator[tuple[str | None, str]]:
-    yield from ((group, name) for name in node.get("hosts", {}))
+def _hosts(node: dict[str, Any], group: str | None = None) -> dict[str, set[str]]:
+    """Name -> the groups that a host is in."""
+    found: dict[str, set[str]] = {name: {group} if group else set() for name in node.get("hosts", {})}
     for child, content in node.get("children", {}).items():
-        yield from _members(content, child)
+        for name, groups in _hosts(content, child).items():
+            found[name] = found.get(name, set()) | groups
+    return found
 
 
-def _variables(folder: Path, group: str | None, host: str) -> dict[str, Any]:
+def _variables(folder: Path, groups: tuple[str, ...], host: str) -> dict[str, Any]:
     """The host's variables as Ansible would have them: the nearer file replaces what the farther says."""
-    files = [
-        *sorted((folder / "group_vars/all").glob("*.yml")),
-        *sorted((folder / f"group_vars/{group}").glob("*.yml")),
-    ]
+    files = [each for group in ("all", *groups) for each in sorted((folder / "group_vars" / group).glob("*.yml"))]
     files += [each for each in [folder / f"host_vars/{host}.yml"] if each.exists()]
     found: dict[str, Any] = {}
     for each in files:
