@@ -74,6 +74,7 @@ molecule: cluster-images ## molecule test, on the same cluster
 
 .PHONY: test-long
 test-long: test ## What is too slow for every change, too
+	@python -m testbed load --sops
 	@pytest tests -m slow
 
 .PHONY: benchmark

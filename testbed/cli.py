@@ -12,7 +12,20 @@ import time
 from collections.abc import Mapping, Sequence
 from types import FrameType
 
-from testbed import cluster, commands, daemon, docker, engine, gitops, images, kubeconfig, metallb, node, nodeimage
+from testbed import (
+    cluster,
+    commands,
+    daemon,
+    docker,
+    engine,
+    gitops,
+    golang,
+    images,
+    kubeconfig,
+    metallb,
+    node,
+    nodeimage,
+)
 from testbed.cache import Cache
 from testbed.cluster import Spec
 from testbed.console import duration, say
@@ -69,6 +82,9 @@ def load(cache: Cache, options: argparse.Namespace) -> None:
             metallb.ensure(cache, spec)
         if options.gitops:
             gitops.ensure(cache, spec)
+        if options.sops:
+            golang.build(cache, golang.SOPS)
+            golang.drop_build_cache(cache)
         docker.prune()
 
 
@@ -193,6 +209,7 @@ def _parser() -> argparse.ArgumentParser:
                 "--gitops", action="store_true", help="with what Argo CD and Flux run from, and a Git server"
             )
             verb.add_argument("--toolkit", action="store_true", help="with the toolkit's own image")
+            verb.add_argument("--sops", action="store_true", help="with the program sops, in the cache")
         if run is up:
             verb.add_argument(
                 "--http-port", type=int, default=Spec.http_port, help="of this host (default: %(default)s)"

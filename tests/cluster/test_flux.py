@@ -270,6 +270,7 @@ def test_an_edit_by_hand_is_found_once_the_job_is_run_again(gate):
     gate.passed(gate.release(files, "as it is rendered"))
 
 
+@pytest.mark.slow  # by the making of sops
 def test_a_key_from_git_is_decrypted_in_the_cluster_alone(stack, monkeypatch):
     identity, recipient = age_pair()
     monkeypatch.setenv("PATH", str(golang.build(Cache.of_user(), golang.SOPS)), prepend=os.pathsep)
