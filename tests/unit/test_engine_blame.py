@@ -118,15 +118,75 @@ def test_who_wrote_to_an_object():
     ("live", "wanted", "after"),
     [
         ({"a": 1, "b": 2}, {"a": 3}, {"a": 3, "b": 2}),
-        ({"cpu": "500m"}, {"cpu": 0.5}, {"cpu": "500m"}),
-        ({"memory": "1Gi"}, {"memory": "1024Mi"}, {"memory": "1Gi"}),
-        ({"memory": "1Gi"}, {"memory": "1G"}, {"memory": "1G"}),
         ([{"port": 80, "protocol": "TCP"}], [{"port": 80}], [{"port": 80, "protocol": "TCP"}]),
         (["a", "b"], ["a"], ["a"]),
         ({"on": True}, {"on": 1}, {"on": True}),
-        ({"text": "1.5.5"}, {"text": "1.5.50"}, {"text": "1.5.50"}),
         (None, {"a": 1}, {"a": 1}),
     ],
 )
 def test_what_an_apply_would_make_of_it(live, wanted, after):
     assert overlaid(live, wanted) == after
+
+
+def nested(value, *keys):
+    for key in reversed(keys):
+        value = [value] if isinstance(key, int) else {key: value}
+    return value
+
+
+@pytest.mark.parametrize(
+    ("live", "wanted", "alike"),
+    [("500m", 0.5, True), ("1Gi", "1024Mi", True), ("1Gi", "1G", False), ("1.5.5", "1.5.50", False)],
+)
+@pytest.mark.parametrize(
+    "place",
+    [
+        ("spec", "template", "spec", "containers", 0, "resources", "limits", "memory"),
+        ("spec", "resources", "requests", "nvidia.com/gpu"),
+        ("spec", "template", "spec", "volumes", 0, "emptyDir", "sizeLimit"),
+        ("spec", "metrics", 0, "pods", "target", "averageValue"),
+    ],
+)
+def test_one_quantity_may_be_written_in_two_ways(place, live, wanted, alike):
+    assert overlaid(nested(live, *place), nested(wanted, *place)) == nested(live if alike else wanted, *place)
+
+
+@pytest.mark.parametrize(
+    "place",
+    [
+        ("data", "limits"),
+        ("data", "sizeLimit"),
+        ("metadata", "annotations", "requests"),
+        ("spec", "template", "metadata", "annotations", "sizeLimit"),
+        ("spec", "template", "spec", "containers", 0, "env", 0, "value"),
+        ("spec", "template", "spec", "containers", 0, "args", 0),
+        ("spec", "target", "value"),
+    ],
+)
+def test_any_other_text_is_what_it_says(place):
+    assert overlaid(nested("1000m", *place), nested("1", *place)) == nested("1", *place)
+
+
+def running(*variables, image="tea:1", **meta):
+    env = [{"name": name, "value": value} for name, value in variables]
+    containers = [{"name": "tea", "image": image, "env": env}]
+    return live(kind="Deployment", metadata=meta, spec={"template": {"spec": {"containers": containers}}})
+
+
+@pytest.mark.parametrize(
+    "name", ["DB_PASSWORD", "db_passwd", "OAUTH_CLIENT_SECRET", "Token", "API_KEY", "AWS_CREDENTIALS", "PASSPHRASE"]
+)
+def test_variables_whose_names_speak_of_a_credential_are_hidden(name):
+    (found,) = differences(running((name, "old"), ("MODE", "a")), running((name, "new"), ("MODE", "a")))
+    assert found == Difference(".spec.template.spec.containers[0].env[0].value", "***", "***")
+    assert not differences(running((name, "same")), running((name, "same")))
+
+
+def test_so_are_they_within_more_that_differs_and_in_kubectls_note():
+    (found,) = differences(running(("TOKEN", "canary"), ("MODE", "a")), running())
+    assert (found.wanted, found.live) == ([], [{"name": "TOKEN", "value": "***"}, {"name": "MODE", "value": "a"}])
+    noted = {"kubectl.kubernetes.io/last-applied-configuration": "canary"}
+    (found,) = differences(running(annotations=noted), running())
+    assert list(found.live.values()) == ["***"]
+    (found,) = differences(running(("MODE", "b")), running(("MODE", "a")))
+    assert (found.wanted, found.live) == ("a", "b")

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
 from decimal import Decimal, InvalidOperation
 from typing import Any
 
@@ -22,21 +23,33 @@ _CONTENT = (".data", ".stringData", f".metadata.annotations.{LAST_APPLIED}")
 _QUANTITY = re.compile(r"([+-]?[0-9.]+(?:[eE][+-]?[0-9]+)?)(n|u|m|k|M|G|T|P|E|Ki|Mi|Gi|Ti|Pi|Ei)?")
 _DECIMAL = {"n": -9, "u": -6, "m": -3, "k": 3, "M": 6, "G": 9, "T": 12, "P": 15, "E": 18}
 _BINARY = {"Ki": 10, "Mi": 20, "Gi": 30, "Ti": 40, "Pi": 50, "Ei": 60}
+_RESOURCES = (("resources", "limits"), ("resources", "requests"))
+_CREDENTIAL = re.compile(r"pass(word|wd|phrase)|secret|token|key|credential", re.IGNORECASE)
+
+
+@dataclass(frozen=True)
+class _Concealed:
+    """A value that may be compared and not shown."""
+
+    value: Any
 
 
 def differences(live: Object, wanted: Object) -> list[Difference]:
     """The fields in which a live object differs from what an apply would make of it, with who holds them.
 
-    What only the server sets is left out. A Secret's values are hidden: that they differ is told."""
+    What only the server sets is left out. A Secret's values are hidden, and those of variables whose names speak of a
+    credential: that they differ is told."""
     before, after = stripped(live) or {}, stripped(wanted) or {}
     secret = live["kind"] == "Secret"
     if secret:
         before, after = masked(before, after, "live") or {}, masked(after, before, "wanted") or {}
+    else:
+        before, after = _concealed(before), _concealed(after)
     fields = union(*(entry.get("fieldsV1") or {} for obj in (live, wanted) for entry in entries(obj)))
     held = [(path, entry) for entry in entries(live) for path in paths(entry.get("fieldsV1") or {})]
     found = []
     for path, old, new in _walk(before, after, fields):
-        here, there = (_hidden(path, value) if secret else value for value in (new, old))
+        here, there = (_hidden(path, value) if secret else value for value in map(_shown, (new, old)))
         found.append(Difference(path, here, there, _holder(path, held)))
     return found
 
@@ -47,15 +60,22 @@ def authors(live: Object) -> list[Author]:
     return [_author(entry) for entry in sorted(written, key=_time, reverse=True)]
 
 
-def overlaid(live: Any, wanted: Any) -> Any:
+def overlaid(live: Any, wanted: Any, keys: tuple[str, ...] = ()) -> Any:
     """What an apply of ``wanted`` would make of ``live``, as far as that can be told by reading alone.
 
-    Maps are merged; lists of one length item by item, others are exchanged; one quantity may be written in two ways."""
+    Maps are merged; lists of one length item by item, others are exchanged; one quantity may be written in two ways.
+    ``keys`` lead here from the object's root."""
     if isinstance(live, dict) and isinstance(wanted, dict):
-        return live | {key: overlaid(live.get(key), value) for key, value in wanted.items()}
+        return live | {key: overlaid(live.get(key), value, (*keys, key)) for key, value in wanted.items()}
     if isinstance(live, list) and isinstance(wanted, list) and len(live) == len(wanted):
-        return [overlaid(*pair) for pair in zip(live, wanted, strict=True)]
-    return live if live == wanted or _one_quantity(live, wanted) else wanted
+        return [overlaid(*pair, keys) for pair in zip(live, wanted, strict=True)]
+    return live if live == wanted or (_measured(keys) and _one_quantity(live, wanted)) else wanted
+
+
+def _measured(keys: tuple[str, ...]) -> bool:
+    """Whether a quantity stands there. Anywhere else, as in a ConfigMap or a variable, 1 and 1.0 are two texts."""
+    metric = keys[:2] == ("spec", "metrics") and keys[-2:-1] == ("target",)
+    return metric or keys[-3:-1] in _RESOURCES or keys[-2:] == ("emptyDir", "sizeLimit")
 
 
 def _walk(live: Any, wanted: Any, fields: Mapping[str, Any], path: str = "") -> Iterator[tuple[str, Any, Any]]:
@@ -114,6 +134,32 @@ def _hidden(path: str, value: Any) -> Any:
     """A value of a Secret as it may be shown."""
     inside = any(path == place or below(path, place) for place in _CONTENT)
     return _HIDDEN if inside and value is not None else value
+
+
+def _concealed(value: Any, name: str = "") -> Any:
+    """An object, or what it has under ``name``, with its credentials wrapped. kubectl's note holds it all once more."""
+    if name == LAST_APPLIED:
+        return _Concealed(value)
+    if isinstance(value, dict):
+        return {key: _concealed(inner, key) for key, inner in value.items()}
+    if isinstance(value, list):
+        return [_variable(item) if name == "env" and isinstance(item, dict) else _concealed(item) for item in value]
+    return value
+
+
+def _variable(item: Object) -> Object:
+    """A variable of a container."""
+    hidden = "value" in item and _CREDENTIAL.search(str(item.get("name")))
+    return item | {"value": _Concealed(item["value"])} if hidden else item
+
+
+def _shown(value: Any) -> Any:
+    """A value without what is wrapped in it."""
+    if isinstance(value, _Concealed):
+        return _HIDDEN
+    if isinstance(value, dict):
+        return {key: _shown(inner) for key, inner in value.items()}
+    return [_shown(item) for item in value] if isinstance(value, list) else value
 
 
 def _one_quantity(one: Any, other: Any) -> bool:
