@@ -41,9 +41,11 @@ class _Comparison:
     """One stack beside its inventory: ``changes`` is the plan of a run that is not to be."""
 
     def __init__(self, api: KubeApi, changes: ChangeSet, seen: Snapshot, record: Release | None) -> None:
-        from .engine.sender import Sender  # not needed to load the module
+        from .engine.prune import spare  # not needed to load the module
+        from .engine.sender import Sender
 
-        self.api, self.changes, self.seen, self.record = api, changes, seen, record
+        self.api, self.seen, self.record = api, seen, record
+        self.changes = spare(api, changes)  # what no run deletes is no difference
         self.sender = Sender(api, record, diff=True, force_conflicts=True, recreate=False)
         self.only_read: set[Ref] = set()
 
@@ -88,8 +90,10 @@ class _Comparison:
     def _comes_from_git(self, change: Change) -> bool:
         """Whether it is part of the stack although it has none of its labels, as nothing has that is rendered."""
         from .engine.keepers import keeper
+        from .engine.plan import claimed
 
-        return self.record is None or keeper(change.live or {}, change.desired) is not None
+        live = change.live or {}
+        return not claimed(live) and (self.record is None or keeper(live, change.desired) is not None)
 
     def _compared(self, change: Change) -> Drifted | None:
         from .engine.blame import differences
@@ -160,6 +164,8 @@ class _Comparison:
     def _notes(self) -> Iterator[str]:
         if self.record and self.record.result != "deployed":
             yield f"the last run, revision {self.record.revision}, is not known to have succeeded: run it again"
+        kept = (change for change in self.changes.of("skipped") if change.desired is None)
+        yield from (f"{change.ref} is {change.reason}" for change in kept)
         if self.only_read:
             count = f"{len(self.only_read)} object{'s' if len(self.only_read) > 1 else ''}"
             yield f"{count} compared by reading alone: the user may not patch, which a server's dry run needs"

@@ -46,8 +46,7 @@ class _Basis:
     def bound(self, live: Object, obj: Object) -> bool:
         """Whether it cannot be adopted, as it belongs to somebody who looks after it: another stack or part, another
         ApplySet, Argo CD or Flux, or an object whose controller would make it anew."""
-        labels, kept = _labels(live), keeper(live, obj) is not None and not self._let_go(live, obj)
-        return STACK in labels or PART_OF in labels or kept or maker(live) is not None
+        return claimed(live) or (keeper(live, obj) is not None and not self._let_go(live, obj))
 
     def _let_go(self, live: Object, obj: Object) -> bool:
         kept = keeper(live, obj) if self.adopt_from else None
@@ -208,6 +207,12 @@ def _removal(ref: Ref, seen: Snapshot) -> Change:
     if _annotated(live, KEEP):
         return Change(ref, "skipped", None, live, f"kept: it is annotated {KEEP}")
     return Change(ref, "deleted", None, live)
+
+
+def claimed(live: Object) -> bool:
+    """Whether an object that is not the stack's has labels of another one, or of an ApplySet, or a controller that
+    would make it anew."""
+    return not _labels(live).keys().isdisjoint((STACK, PART_OF)) or maker(live) is not None
 
 
 def maker(live: Object) -> Object | None:
