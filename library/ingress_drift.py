@@ -14,7 +14,7 @@ description:
     kubectl from the files that M(ingresskit.ingresskit.ingress_render) writes.
   - The API server tells by its own dry run what an apply would change; for that the user needs the right to patch.
     Where it is missing the objects are compared by reading alone.
-  - The values of Secrets are never shown.
+  - The values of Secrets are never shown, nor those of container variables whose names speak of a credential.
 options:
   inventory:
     description: The variables of the stack, every one whose name begins with V(ingress_).
@@ -27,7 +27,7 @@ options:
   report_dir:
     description:
       - Folder for C(drift.json) and C(drift.xml) (JUnit).
-      - Nothing is written where it is absent.
+      - Nothing is written where it is absent. Where the objects cannot be compared, none of an earlier run is left.
     type: path
 attributes:
   check_mode:
@@ -116,9 +116,12 @@ SPEC: dict[str, Any] = {"argument_spec": {**INVENTORY_SPEC, "report_dir": {"type
 
 def work(module: Call) -> dict[str, Any]:
     from ..module_utils.ingresskit.drift import drift
-    from ..module_utils.ingresskit.report import drift_result
+    from ..module_utils.ingresskit.report import drift_result, drop_reports
 
-    return drift_result(drift(module.inventory, module.base_dir), module.params["report_dir"])
+    folder = module.params["report_dir"]
+    if folder is not None:
+        drop_reports(folder)
+    return drift_result(drift(module.inventory, module.base_dir), folder)
 
 
 def main() -> None:

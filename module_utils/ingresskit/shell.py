@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import gc
-import re
 import shlex
 import sys
 import traceback
@@ -17,6 +16,8 @@ from typing import TYPE_CHECKING, Any, Protocol
 from ansible.module_utils.basic import AnsibleModule
 from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 from ansible.module_utils.errors import UnsupportedError
+
+from .keyless import without_keys
 
 if TYPE_CHECKING:
     from .converge import Outcome
@@ -49,12 +50,6 @@ LIBRARIES = {
 Work = Callable[["Call"], dict[str, Any]]
 Say = Callable[[str], None]
 _HIDDEN = "(not shown: it may hold keys)"
-# a private key as PEM text, whole or cut short, and as a Secret holds it: base64 of "-----BEGIN" (no certificate)
-_KEYS = re.compile(
-    r"-----BEGIN [A-Z ]*PRIVATE KEY-----.*?(?:-----END [A-Z ]*PRIVATE KEY-----|\Z)"
-    r"|LS0tLS1CRUdJTi(?!BDRVJU)[A-Za-z0-9+/=]{8,}",
-    re.DOTALL,
-)
 
 
 class Call:
@@ -131,20 +126,6 @@ class IngressModule(Call, AnsibleModule):  # type: ignore[misc]
 
     def _safe(self, result: dict[str, Any]) -> dict[str, Any]:
         return safe(result, self.params)
-
-
-def without_keys(said: Any) -> Any:
-    """``said`` with every private key in it blotted out: the last line of defence, for texts that are not ours.
-
-    The API server repeats values it refuses, and whoever mistakes ``key_file`` for ``key`` has named a file so.
-    """
-    if isinstance(said, str):
-        return _KEYS.sub("(private key)", said)
-    if isinstance(said, Mapping):
-        return {without_keys(key): without_keys(value) for key, value in said.items()}
-    if isinstance(said, list | tuple):
-        return [without_keys(item) for item in said]
-    return said
 
 
 def safe(result: Mapping[str, Any], arguments: Mapping[str, Any]) -> dict[str, Any]:

@@ -1,5 +1,6 @@
 """A comparison in words, as data and as JUnit."""
 
+import base64
 import json
 from xml.etree import ElementTree as ET
 
@@ -7,7 +8,7 @@ import pytest
 
 from module_utils.ingresskit.drifted import Author, Difference, Drifted, DriftReport
 from module_utils.ingresskit.errors import IngresskitError
-from module_utils.ingresskit.report import drift_result
+from module_utils.ingresskit.report import drift_result, drop_reports
 
 EDIT = Author("kubectl-edit", "Update", "", "2026-11-21T20:15:42Z")
 SCALE = Author("kubectl", "Update", "scale", "")
@@ -95,3 +96,26 @@ def test_what_is_hostile_or_long_is_told_in_few_printable_words(tmp_path):
     written = (tmp_path / "drift.json").read_text()
     assert "PRIVATE KEY" not in text + written + (tmp_path / "drift.xml").read_text()
     assert result["msg"].endswith(".data.x0 (removed), .data.x1 (removed), .data.x2 (removed), 27 more")
+
+
+@pytest.mark.parametrize("key", [PEM, PEM[:40], base64.b64encode(PEM.encode()).decode()])
+def test_no_file_holds_a_private_key(key, tmp_path):
+    """Nor is one broken by a key that was cut short."""
+    fields = (Difference(".data.text", {"inside": [key]}, f"a {key}", None),)
+    leaky = Drifted("ConfigMap", "a", "b", "changed", f"refused: {key}", fields)
+    drift_result(DriftReport("edge", 1, (leaky,)), tmp_path)
+    (each,) = json.loads((tmp_path / "drift.json").read_text())["drifted"]
+    assert each["fields"][0]["inventory"] == {"inside": ["(private key)"]}
+    for path in tmp_path.iterdir():
+        assert key[:30] not in path.read_text() and "(private key)" in path.read_text()
+
+
+def test_a_report_of_before_is_removed(tmp_path):
+    drop_reports(tmp_path / "nowhere")
+    drift_result(CLEAN, tmp_path)
+    (tmp_path / "smoke.json").write_text("")
+    drop_reports(tmp_path)
+    assert [path.name for path in tmp_path.iterdir()] == ["smoke.json"]
+    (tmp_path / "drift.json").mkdir()
+    with pytest.raises(IngresskitError, match=r"report_dir: .*drift.json cannot be removed"):
+        drop_reports(tmp_path)

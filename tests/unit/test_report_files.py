@@ -212,7 +212,7 @@ def test_no_report_holds_a_private_key(tmp_path):
     leaky = replace(report(failed(KEY), replace(proven(), ok=False)), notes=(KEY,), controller=KEY)
     result = result_of(leaky, KEY, tmp_path)
     files = "".join(path.read_text() for path in tmp_path.iterdir())
-    assert "[private key removed]" in files
+    assert "(private key)" in files
     assert "MIGHAgEAMBMGByqGSM49" not in json.dumps(result) + files
 
 

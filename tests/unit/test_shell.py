@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from module_utils.ingresskit import shell
-from module_utils.ingresskit.shell import answer_here, without_keys
+from module_utils.ingresskit.keyless import without_keys
+from module_utils.ingresskit.shell import answer_here
 
 ROOT = Path(__file__).parents[2]
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 import re
 import unicodedata
 
+from ..keyless import without_keys
 from ..oracle.types import Answer
 
 # Categories that could move the cursor, hide or reorder text, or break the encoding of a terminal, XML or JSON.
 _UNPRINTABLE = {"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"}
-_PRIVATE_KEY = re.compile(r"-----BEGIN [A-Z0-9 ]*PRIVATE KEY-----.*?(?:-----END [A-Z0-9 ]*PRIVATE KEY-----|\Z)", re.S)
 _NGINX_PAGE = re.compile(r"<center>(nginx|openresty)\b")
 _TITLE = re.compile(r"<(title|h1)[^>]*>(.*?)</\1>", re.DOTALL | re.IGNORECASE)
 # Bodies by which a controller's own page is known: Traefik answers with Go's defaults.
@@ -24,15 +24,10 @@ _OWN_PAGES = {
 def printable(text: str, limit: int | None = None) -> str:
     """Return ``text`` on one line with control and format characters escaped, private keys removed and,
     with ``limit``, cut to that many characters. Applying it twice changes nothing."""
-    text = keyless(text)
+    text = str(without_keys(text))
     if not text.isascii() or not text.isprintable():
         text = "".join(_escape(char) if unicodedata.category(char) in _UNPRINTABLE else char for char in text)
     return text if limit is None or len(text) <= limit else text[: limit - 1] + "…"
-
-
-def keyless(text: str) -> str:
-    """Return ``text`` without the private keys in it."""
-    return _PRIVATE_KEY.sub("[private key removed]", text)
 
 
 def _escape(char: str) -> str:

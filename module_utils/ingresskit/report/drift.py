@@ -11,12 +11,25 @@ from xml.etree import ElementTree as ET  # only writes: nothing foreign is parse
 
 from ..drifted import STATES, Author, Difference, Drifted, DriftReport
 from ..errors import IngresskitError
-from ..probe.words import keyless, printable
+from ..keyless import without_keys
+from ..probe.words import printable
 
 HEAD = "The cluster differs from the inventory"
 MOST = 100  # objects in words; files and the module's result hold them all
 _VALUE = 80  # characters of a value in words
 _SHOWN, _FEW = 20, 3  # fields of an object, in full and in short
+_FILES = ("drift.json", "drift.xml")
+
+
+def drop_reports(report_dir: str | Path) -> None:
+    """Removes what an earlier comparison wrote: it must not be read as the report of one that fails.
+    Raises IngresskitError where that cannot be done."""
+    for name in _FILES:
+        path = Path(report_dir, name)
+        try:
+            path.unlink(missing_ok=True)
+        except OSError as exc:
+            raise IngresskitError(f"report_dir: {path} cannot be removed: {exc.strerror}") from exc
 
 
 def drift_result(report: DriftReport, report_dir: str | Path | None = None) -> dict[str, Any]:
@@ -140,13 +153,13 @@ def _author(author: Author | None) -> dict[str, str] | None:
 
 
 def _write(folder: Path, report: DriftReport, result: dict[str, Any]) -> None:
-    texts = {
-        "drift.json": keyless(json.dumps(result, indent=2, sort_keys=True, ensure_ascii=False)) + "\n",
-        "drift.xml": render_junit(report),
-    }
+    written = (
+        json.dumps(without_keys(result), indent=2, sort_keys=True, ensure_ascii=False) + "\n",
+        render_junit(report),
+    )
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        for name, text in texts.items():
+        for name, text in zip(_FILES, written, strict=True):
             (folder / name).write_text(text, encoding="utf-8")
     except OSError as exc:
         raise IngresskitError(f"report_dir: {exc.filename or folder} cannot be written: {exc.strerror}") from exc
