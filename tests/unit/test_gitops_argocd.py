@@ -30,6 +30,7 @@ def test_the_sidecar_runs_the_toolkit_with_the_plugin_beside_it():
     assert config["metadata"]["name"] in {each.get("configMap", {}).get("name") for each in pod["volumes"]}
     plugin = yaml.safe_load(config["data"]["plugin.yaml"])
     assert plugin["metadata"]["name"] == file("plugin/application")["spec"]["source"]["plugin"]["name"]
+    assert "discover" not in plugin["spec"], "or the sidecar is asked about every Application, and gets its files"
 
 
 @pytest.mark.parametrize("case", CASES, ids=str)
