@@ -37,8 +37,11 @@ libraries() {
 toolkit() {
   tree=$image/opt/ingresskit
   mkdir -p "$tree" "$image/etc"
-  cp -R "$source/." "$tree"
-  rm -rf "$tree/container" "$tree/Dockerfile"
+  # what the list lets in and nothing else: Docker's classic builder does not read it, and has sent all of the checkout
+  sed -n '/^!container$/d; s/^!//p' "$source/container/Dockerfile.dockerignore" | while read -r name; do
+    cp -R "$source/$name" "$tree"
+  done
+  find "$tree" -name __pycache__ -prune -exec rm -rf {} +
   cp "$source/container/init.py" "$commands/ingresskit-init"
   cp "$source/container/checkout.sh" "$commands/ingresskit-checkout"
   chmod 755 "$commands"/*

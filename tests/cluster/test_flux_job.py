@@ -64,7 +64,7 @@ class Engine:
         return self.flux.release({"deploy/prod/kustomization.yaml": self.overlay(revision)}, "to be installed")
 
     def overlay(self, revision):
-        literals = [f"GIT_URL={self.flux.repo.url_inside}", f"GIT_REVISION={revision}"]
+        literals = [f"GIT_URL={self.flux.repo.url_inside}", f"GIT_REVISION={revision}", "LIMIT=prod"]
         generated = {"name": "ingresskit", "namespace": "ingresskit-job", "behavior": "merge", "literals": literals}
         overlay = {
             "apiVersion": "kustomize.config.k8s.io/v1beta1",

@@ -16,6 +16,7 @@ FILES = ROOT / "gitops" / "job"
 CANARY = "canary-of-a-password"
 ENDED = {"Complete", "Failed"}
 INVENTORY = "inventories/prod"
+CONTEXT = "{{ '' if lookup('env', 'INGRESSKIT_JOB') else inventory_hostname }}"  # of docs/gitops/job.md
 SMOKE = {"wait": 5, "timeout": 2}
 GUARDED = {"basic_auth": {"users": {"ann": CANARY}}}
 PATHS = {"/tea": "tea-svc:80", "/coffee": {"service": "coffee-svc", "port": 80, "options": GUARDED}}
@@ -44,13 +45,14 @@ class Toolkit:
         cafe = self.site.cafe(hosts={HOST: {"paths": paths}}, **app)
         found = self.site.inventory(apps={"cafe": cafe}, ingress_smoke=SMOKE, ingress_apply={"lock_wait": 60})
         found["ingress_cluster"] = {"state_namespace": self.site.namespace("state"), "timeout": patience}
+        found["ingress_cluster"]["context"] = CONTEXT
         found["ingress_controller"]["expose"] = {"type": "ClusterIP"}
         hosts = {"all": {"hosts": {"prod": HOSTS}, "vars": found}}
         return self.repo.commit({f"{INVENTORY}/hosts.yml": yaml.safe_dump(hosts)}, "a change")
 
     def overlay(self, job, revision, **settings):
         """A user's kustomization over a folder of gitops/job."""
-        literals = {"GIT_URL": self.repo.url_inside, "GIT_REVISION": revision, "INVENTORY": INVENTORY} | settings
+        literals = {"GIT_URL": self.repo.url_inside, "GIT_REVISION": revision, "INVENTORY": INVENTORY, "LIMIT": "prod"} | settings
         merged = [f"{name}={value}" for name, value in literals.items()]
         config = {"name": "ingresskit", "namespace": "ingresskit-job", "behavior": "merge", "literals": merged}
         return yaml.safe_dump(

@@ -8,6 +8,7 @@ import functools
 import http.server
 import os
 import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -53,6 +54,19 @@ def test_what_is_built_from_is_the_tree_of_the_collection_and_what_runs_it():
     assert {"playbooks", "roles", "library", "module_utils", "plugins", "meta", "bin"} < folders
     assert "plugins/modules" in names and "plugins/modules/ingress_stack.py" not in names, "a link stays one"
     assert not [name for name in names if "__pycache__" in name]
+
+
+def test_what_is_not_listed_stays_out_of_the_image_whatever_the_builder_has_sent(tmp_path):
+    """Docker's classic builder sends all of a checkout."""
+    source, image = tmp_path / "source", tmp_path / "image"
+    shutil.copytree(toolkit.FOLDER, source / "container")
+    listed = {name.partition("/")[0] for name in toolkit.context()} - {"container", "Dockerfile"}
+    for name in (*listed, ".git", ".venv", "inventories"):
+        place = source / name / "__pycache__" if name != "inventories" else source / name
+        place.mkdir(parents=True)
+        (place.parent / "file.py").touch()
+    subprocess.run(["sh", toolkit.FOLDER / "assemble.sh", "toolkit", source, image], check=True)
+    assert {path.name for path in (image / "opt/ingresskit").iterdir()} == listed
 
 
 def test_the_image_is_made_anew_when_the_tree_changes(tmp_path):
@@ -121,7 +135,8 @@ def repository(tmp_path):
 
 
 def git(*arguments, at):
-    ran = subprocess.run(["git", "-C", at, *arguments], check=True, capture_output=True, text=True)
+    environment = {**os.environ, "GIT_CONFIG_GLOBAL": os.devnull, "GIT_CONFIG_NOSYSTEM": "1"}
+    ran = subprocess.run(["git", "-C", at, *arguments], check=True, capture_output=True, text=True, env=environment)
     return ran.stdout.strip()
 
 
@@ -231,3 +246,23 @@ def test_the_job_runs_the_image_of_this_release():
     job = yaml.safe_load((toolkit.ROOT / "gitops/job/base/job.yaml").read_text())
     pod = job["spec"]["template"]["spec"]
     assert {each["image"] for each in (*pod["initContainers"], *pod["containers"])} == {str(TOOLKIT)}
+
+
+def test_the_job_wants_to_be_told_which_host_its_cluster_is(tmp_path):
+    """A stand-in for ansible-playbook shows what it is called with."""
+    program = tmp_path / "ansible-playbook"
+    program.write_text('#!/bin/sh\necho "$@"\n')
+    program.chmod(0o755)
+    job, base = (
+        yaml.safe_load((toolkit.ROOT / f"gitops/job/base/{name}.yaml").read_text()) for name in ("job", "kustomization")
+    )
+    (container,) = job["spec"]["template"]["spec"]["containers"]
+    settings = dict(each.split("=", 1) for each in base["configMapGenerator"][0]["literals"])
+
+    def run(**more):
+        environment = settings | more | {"PATH": f"{tmp_path}:{os.environ['PATH']}"}
+        return subprocess.run(container["args"], env=environment, check=False, capture_output=True, text=True)
+
+    refused = run()
+    assert (refused.returncode, refused.stdout) == (2, "") and "LIMIT is empty" in refused.stderr
+    assert run(LIMIT="frankfurt").stdout == "/opt/ingresskit/site.yml --inventory inventories/prod --limit frankfurt\n"
