@@ -1,5 +1,6 @@
 """gitops/flux: the accounts may bring all that is rendered, and grant no more than they have themselves."""
 
+import re
 from pathlib import Path
 
 import pytest
@@ -116,3 +117,22 @@ def test_the_halves_wait_for_each_other():
     assert halves["ingress-smoke"]["dependsOn"] == [{"name": "ingress-apps"}]
     for spec in halves.values():
         assert spec["wait"] and spec["prune"] and spec["serviceAccountName"].startswith("ingresskit-")
+
+
+def test_a_second_stack_has_all_that_is_not_in_a_namespace_under_names_of_its_own():
+    """The page's patches; kustomize itself lets the bindings follow their roles, see tests/cluster/test_flux.py."""
+    page = (ROOT / "docs/gitops/flux.md").read_text().partition("Several stacks")[2]
+    patches = yaml.safe_load(page.partition("```yaml\n")[2].partition("```")[0])["patches"]
+    shared = {
+        (each["kind"], each["metadata"]["name"])
+        for each in documents("base/rights.yaml")
+        if "ClusterRole" in each["kind"]
+    }
+    renamed = {
+        found: change["value"]
+        for patch in patches
+        for found in shared
+        if re.fullmatch(patch["target"]["kind"], found[0]) and patch["target"]["name"] == found[1]
+        for change in yaml.safe_load(patch["patch"])
+    }
+    assert renamed == {(kind, name): f"{name}-edge" for kind, name in shared}
