@@ -15,7 +15,7 @@ from testbed.commands import run
 from testbed.console import step
 
 REQUIREMENTS = Path(__file__).resolve().parent.parent / "container" / "requirements.txt"  # run-time ones, with hashes
-OLDEST = (3, 11)  # requires-python
+OLDEST, NEWEST = (3, 11), (3, 13)  # requires-python; what ansible-test of our ansible-core knows
 NAME = re.compile(r"python3\.\d+")
 
 
@@ -25,7 +25,7 @@ def at_hand(path: str | None = None, roots: Iterable[Path] | None = None) -> dic
     folders = (path if path is not None else os.environ.get("PATH", os.defpath)).split(os.pathsep)
     for candidate in (Path(sys.executable), *_named(map(Path, folders)), *_named(_installed(roots))):
         version = _version(candidate)
-        if version and tuple(map(int, version.split("."))) >= OLDEST:
+        if version and OLDEST <= tuple(map(int, version.split("."))) <= NEWEST:
             found.setdefault(version, candidate)
     return dict(sorted(found.items(), key=lambda each: int(each[0].split(".")[1])))
 

@@ -95,15 +95,17 @@ def test_so_does_the_playbook(interpreters, tmp_path):
 
 
 def test_pythons_are_found_by_name_and_those_that_do_not_run_are_passed_over(tmp_path):
-    folder = tmp_path / "3.99.1" / "bin"
+    other = "3.12" if HERE != "3.12" else "3.13"
+    folder = tmp_path / f"{other}.1" / "bin"
     folder.mkdir(parents=True)
     for name, script in {
-        "python3.99": "echo 3.99",
+        f"python{other}": f"echo {other}",
+        "python3.99": "echo 3.99",  # which ansible-test does not know
         "python3.98": "exit 127",  # as pyenv's shims of versions that are not chosen
         "python3.7": "echo 3.7",
         "python3.97-config": "echo 3.97",
     }.items():
         (folder / name).write_text(f"#!/bin/sh\n{script}\n")
         (folder / name).chmod(0o755)
-    assert pythons.at_hand(path="", roots=[tmp_path]) == {HERE: Path(sys.executable), "3.99": folder / "python3.99"}
-    assert pythons.at_hand(path=str(folder), roots=[]) == {HERE: Path(sys.executable), "3.99": folder / "python3.99"}
+    assert pythons.at_hand(path="", roots=[tmp_path]) == {HERE: Path(sys.executable), other: folder / f"python{other}"}
+    assert pythons.at_hand(path=str(folder), roots=[]) == {HERE: Path(sys.executable), other: folder / f"python{other}"}
