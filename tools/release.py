@@ -1,7 +1,8 @@
 """Sets the version of a release wherever it stands: ``python -m tools.release 0.2.0`` (``make release VERSION=0.2.0``).
 
-galaxy.yml has the version. Code gets it from there by ``make generate``; manifests that name an image of ours, the
-expected ones of the tests among them, and the changelog are rewritten here.
+galaxy.yml has the version. Code gets it from there by ``make generate``; what names an image of ours or the
+archive of the collection (manifests, the expected ones of the tests among them, and pages) and the changelog are
+rewritten here.
 """
 
 from __future__ import annotations
@@ -13,15 +14,17 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 VERSION = re.compile(r"\d+\.\d+\.\d+(?:-[0-9A-Za-z.-]+)?")  # https://semver.org, which Galaxy asks for
-IMAGE = re.compile(rf"(docker\.io/ingresskit/[a-z-]+:)({VERSION.pattern})")
+IMAGE = re.compile(rf"(\bingresskit/[a-z-]+:)({VERSION.pattern})")  # in whichever registry
+ARCHIVE = re.compile(r"(\bingresskit-ingresskit-)(\d\S*?)(?=\.tar\.gz)")
 HEADING = "## [Unreleased]\n"
 
 
-def images(root: Path) -> dict[Path, list[str]]:
-    """The versions with which the files that Git knows name images of ours."""
-    search = ["git", "grep", "-lIE", r"docker\.io/ingresskit/[a-z-]+:[0-9]"]
+def named(root: Path) -> dict[Path, list[str]]:
+    """The versions with which the files that Git knows name images of ours, or the archive of the collection."""
+    search = ["git", "grep", "-lIE", r"ingresskit/[a-z-]+:[0-9]|ingresskit-ingresskit-[0-9]"]
     listed = subprocess.run(search, cwd=root, check=True, capture_output=True, text=True).stdout.split()
-    return {root / name: [tag for _, tag in IMAGE.findall((root / name).read_text())] for name in listed}
+    texts = {root / name: (root / name).read_text(encoding="utf-8") for name in listed}
+    return {path: [found for _, found in IMAGE.findall(text) + ARCHIVE.findall(text)] for path, text in texts.items()}
 
 
 def release(root: Path, version: str, day: str) -> None:
@@ -36,8 +39,9 @@ def release(root: Path, version: str, day: str) -> None:
     )
     galaxy = root / "galaxy.yml"
     galaxy.write_text(re.sub(r"(?m)^version: .*$", f"version: {version}", galaxy.read_text(encoding="utf-8")))
-    for path in images(root):
-        path.write_text(IMAGE.sub(rf"\g<1>{version}", path.read_text(encoding="utf-8")), encoding="utf-8")
+    for path in named(root):
+        text = IMAGE.sub(rf"\g<1>{version}", path.read_text(encoding="utf-8"))
+        path.write_text(ARCHIVE.sub(rf"\g<1>{version}", text), encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -12,7 +12,7 @@ from module_utils.ingresskit.images import ECHO
 from module_utils.ingresskit.version import VERSION
 from tools import generate
 from tools.collection import export
-from tools.release import images, release
+from tools.release import named, release
 
 ROOT = Path(__file__).parents[2]
 GALAXY = yaml.safe_load((ROOT / "galaxy.yml").read_text())
@@ -25,9 +25,10 @@ def numbers(version):
 
 def test_the_code_and_its_images_are_of_the_version_of_the_collection():
     assert VERSION == ECHO.tag == generate.version() == GALAXY["version"]
-    named = images(ROOT)
-    assert ROOT / "tests/golden/expected/demo-nginx/cafe/deployment-tea.yaml" in named
-    other = {path.relative_to(ROOT).as_posix(): tags for path, tags in named.items() if set(tags) - {VERSION}}
+    found = {path.relative_to(ROOT).as_posix(): set(versions) for path, versions in named(ROOT).items()}
+    expected = "tests/golden/expected/demo-nginx/cafe/deployment-tea.yaml"
+    assert {expected, "container/execution-environment.yml", "docs/gitops/job.md"} < found.keys()
+    other = {name: versions for name, versions in found.items() if versions - {VERSION}}
     assert not other, "make release sets them"
 
 
@@ -41,11 +42,15 @@ def test_a_release_sets_the_version_everywhere(tmp_path):
     tree = export(ROOT, tmp_path / "tree")
     subprocess.run(["git", "init", "--quiet"], cwd=tree, check=True)
     subprocess.run(["git", "add", "--all"], cwd=tree, check=True)
+    release(tree, "7.8.8-rc.1", "2031-02-01")
     release(tree, "7.8.9", "2031-02-03")
     assert yaml.safe_load((tree / "galaxy.yml").read_text()) == GALAXY | {"version": "7.8.9"}
-    tags = images(tree)
-    assert len(tags) == len(images(ROOT)) and set().union(*tags.values()) == {"7.8.9"}
-    assert "## [Unreleased]\n\n## [7.8.9] - 2031-02-03\n\n### Added" in (tree / "CHANGELOG.md").read_text()
+    tags = named(tree)
+    assert len(tags) == len(named(ROOT)) and set().union(*tags.values()) == {"7.8.9"}
+    assert (
+        "## [Unreleased]\n\n## [7.8.9] - 2031-02-03\n\n## [7.8.8-rc.1] - 2031-02-01\n\n### Added"
+        in (tree / "CHANGELOG.md").read_text()
+    )
 
 
 @pytest.mark.parametrize(("version", "changelog", "said"), [("v1", None, "no version"), ("1.0.0", "", "Unreleased")])
