@@ -13,7 +13,7 @@ import pytest
 from tests.cluster.double import ask, obj, until
 from tests.cluster.playbook import HOST, ROOT, Site, alone, kubectl
 
-pytestmark = pytest.mark.timeout(400)
+pytestmark = pytest.mark.timeout(1200)  # with the wait for the module that has the definitions
 PASS = "pass.example.com"
 PORTS = (30035, 30036)
 AWAY = "https://elsewhere.example.org/menu"

@@ -319,6 +319,7 @@ def definitions():
         kubectl("delete", "--ignore-not-found", "-f", files)
 
 
+@pytest.mark.timeout(1200)  # with the wait for the module that has the definitions
 def test_a_virtual_server_is_ready_once_its_controller_says_so(stack, definitions):
     """What its controller says, the test writes: its double here leaves custom resources without a status."""
     stack.stand()

@@ -14,7 +14,7 @@ from tests.cluster.options.variants import STANDING, VARIANTS
 from tests.cluster.playbook import HOST, ROOT
 from tools import matrix
 
-pytestmark = pytest.mark.timeout(450)
+pytestmark = pytest.mark.timeout(1200)  # with the wait for the module that has the definitions
 BY_NAME = {each.name: each for each in VARIANTS}
 PROOFS = [
     pytest.param(variant.name, case, id=f"{variant.name}-{case.name}")

@@ -12,6 +12,7 @@ from tests.cluster.certificates import issued, secret_of
 from tests.cluster.double import until
 from tests.cluster.playbook import HOST, KEY_TEXT, Site, create, kubectl
 
+pytestmark = pytest.mark.timeout(600)
 NAME = "ik-render"
 HOME, CAFE = f"{NAME}-controller", f"{NAME}-cafe"
 JOB = ("job", f"{NAME}-smoke", "-n", HOME)
@@ -48,7 +49,8 @@ def inventory(site, kind):
 
 
 def delete(folder):
-    kubectl("delete", "--ignore-not-found", "-k", str(folder / "smoke"), "-k", str(folder))
+    for each in (folder / "smoke", folder):  # kubectl takes one -k, the last
+        kubectl("delete", "--ignore-not-found", "-k", str(each))
 
 
 def run(folder):

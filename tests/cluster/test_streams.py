@@ -14,7 +14,7 @@ from module_utils.ingresskit.manifests import workload_labels
 from tests.cluster.double import ask, obj, until
 from tests.cluster.playbook import HOST, ROOT, Site, alone, kubectl
 
-pytestmark = pytest.mark.timeout(400)
+pytestmark = pytest.mark.timeout(1200)  # with the wait for the module that has the definitions
 # kind -> (port of both protocols, which a HostPort way in opens on the node; its fixed node port)
 PORTS = {"nginx": (8201, 30081), "traefik": (8202, 30082)}
 TAG = os.environ.get("INGRESSKIT_DOUBLE_TAG")  # of an image of the double that is tried out

@@ -68,7 +68,7 @@ def test_a_job_that_is_deleted_gives_the_lock_back_to_the_next_one(toolkit, good
     lease = ["get", "leases", "-n", toolkit.site.namespace("state"), "-o", "name"]
     assert kubectl(*lease)
     kubectl("delete", "job", toolkit.job, "-n", toolkit.home, "--wait=false")
-    until(lambda: not toolkit.pods(), 60)
+    until(lambda: not toolkit.pods(), 120)
     assert not kubectl(*lease), "given back, not left to end by itself"
     assert toolkit.release()["result"] == "failed"
     toolkit.run(good[0]).passed()

@@ -9,7 +9,7 @@ from tests.cluster.options.stand import Stand
 from tests.cluster.options.variants import Variant
 from tests.cluster.playbook import kubectl
 
-pytestmark = pytest.mark.timeout(450)
+pytestmark = pytest.mark.timeout(1200)  # with the wait for the module that has the definitions
 GONE = {
     "service": "tea-svc",
     "port": 80,

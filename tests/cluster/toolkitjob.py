@@ -52,7 +52,12 @@ class Toolkit:
 
     def overlay(self, job, revision, **settings):
         """A user's kustomization over a folder of gitops/job."""
-        literals = {"GIT_URL": self.repo.url_inside, "GIT_REVISION": revision, "INVENTORY": INVENTORY, "LIMIT": "prod"} | settings
+        literals = {
+            "GIT_URL": self.repo.url_inside,
+            "GIT_REVISION": revision,
+            "INVENTORY": INVENTORY,
+            "LIMIT": "prod",
+        } | settings
         merged = [f"{name}={value}" for name, value in literals.items()]
         config = {"name": "ingresskit", "namespace": "ingresskit-job", "behavior": "merge", "literals": merged}
         return yaml.safe_dump(
