@@ -71,6 +71,7 @@ class Stack(Site):
 def argocd():
     """Argo CD with what gitops/argocd/ says of it, and the test bed's cluster under the inventory's name."""
     configure(FILES / "argocd-cm.yaml")
+    configure(FILES / "argocd-cm-tracking.yaml")
     cluster = {"name": CLUSTER, "server": "https://kubernetes.default.svc", "config": "{}"}
     labels = {"argocd.argoproj.io/secret-type": "cluster"}
     apply(obj("v1", "Secret", "ik-argocd-cluster", "argocd", stringData=cluster, metadata={"labels": labels}))

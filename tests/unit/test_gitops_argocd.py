@@ -33,6 +33,14 @@ def test_the_sidecar_runs_the_toolkit_with_the_plugin_beside_it():
     assert "discover" not in plugin["spec"], "or the sidecar is asked about every Application, and gets its files"
 
 
+def test_each_setting_of_argocd_itself_is_a_file_of_its_own():
+    """They are for everybody's Applications: who wants one need not take the other."""
+    assert [list(file(name)["data"]) for name in ("argocd-cm", "argocd-cm-tracking")] == [
+        ["resource.customizations.health.networking.k8s.io_Ingress"],
+        ["application.resourceTrackingMethod"],
+    ]
+
+
 @pytest.mark.parametrize("case", CASES, ids=str)
 def test_the_project_permits_what_a_stack_consists_of(case):
     rights = file("project")["spec"]
