@@ -81,7 +81,14 @@ def _environment(home: Path, commands: Path, found: Mapping[str, Path]) -> dict[
         (commands / f"python{version}").unlink(missing_ok=True)
         (commands / f"python{version}").symlink_to(python)
     path = f"{commands}{os.pathsep}{os.environ.get('PATH', os.defpath)}"
-    return os.environ | {"HOME": str(home), "PATH": path, "LC_ALL": "C.UTF-8"}
+    return os.environ | pip_config() | {"HOME": str(home), "PATH": path, "LC_ALL": "C.UTF-8"}
+
+
+def pip_config() -> dict[str, str]:
+    """For another HOME: the user's pip.conf stays in force. https://pip.pypa.io/en/stable/topics/configuration/"""
+    settings = Path(os.environ.get("XDG_CONFIG_HOME") or Path.home() / ".config")
+    places = (os.environ.get("PIP_CONFIG_FILE"), settings / "pip/pip.conf", Path.home() / ".pip/pip.conf")
+    return next(({"PIP_CONFIG_FILE": str(place)} for place in places if place and Path(place).exists()), {})
 
 
 def _pip_versions() -> set[str]:

@@ -16,6 +16,7 @@ import yaml
 
 from tests.cluster.playbook import CONTEXT, HOST, KEY_TEXT, ROOT, kubectl, namespaces
 from tools.collection import build
+from tools.sanity import pip_config
 
 pytestmark = pytest.mark.timeout(600)
 STACK = "ik-packaging"
@@ -81,7 +82,7 @@ def users(home):
     config = kept.get("KUBECONFIG") or str(Path.home() / ".kube/config")
     cache = kept.get("PIP_CACHE_DIR") or str(Path.home() / ".cache/pip")
     own = {"HOME": str(home), "KUBECONFIG": config, "PIP_CACHE_DIR": cache, "ANSIBLE_NOCOLOR": "1", "COLUMNS": "200"}
-    return kept | own | {"PATH": os.pathsep.join(path)}
+    return kept | pip_config() | own | {"PATH": os.pathsep.join(path)}
 
 
 def test_from_the_archive_to_proven_routes_by_the_page_alone(folder):

@@ -2,7 +2,18 @@
 
 import pytest
 
-from tools.sanity import sanity
+from tools.sanity import pip_config, sanity
+
+
+def test_the_users_settings_of_pip_are_found_for_another_home(tmp_path, monkeypatch):
+    for name in ("PIP_CONFIG_FILE", "XDG_CONFIG_HOME"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("HOME", str(tmp_path))
+    assert pip_config() == {}
+    for place in (".pip/pip.conf", ".config/pip/pip.conf"):  # the later one is looked at first
+        (tmp_path / place).parent.mkdir(parents=True)
+        (tmp_path / place).touch()
+        assert pip_config() == {"PIP_CONFIG_FILE": str(tmp_path / place)}
 
 
 @pytest.mark.timeout(600)
