@@ -11,6 +11,7 @@ import yaml
 
 from testbed.cache import Cache, key
 from testbed.toolkit import ROOT
+from tools.collection import build
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
 BUILDER = "ansible-builder==3.2.0"
@@ -41,7 +42,7 @@ def collection(tmp_path_factory):
     """The folder with the definition and the built collection, as the definition's head says."""
     folder = tmp_path_factory.mktemp("ee")
     (folder / "execution-environment.yml").write_text((ROOT / "container/execution-environment.yml").read_text())
-    galaxy("build", "--output-path", folder, at=ROOT)
+    build(folder)
     return folder
 
 
