@@ -43,6 +43,35 @@ def test_text_comes_back_as_it_was(text):
     assert yaml.safe_load(to_text(made)) == made
 
 
+# what Go's readers take for something else, and texts that merely look like it
+NUMBERS = [
+    "1e3",
+    "12e4567",
+    "+.5E-1",
+    "09",
+    "1_000",
+    "0o17",
+    "0X1F",
+    "0b1",
+    "8.",
+    "y",
+    "N",
+    "2026-8-1",
+    "2026-08-01T1:2:3Z",
+]
+WORDS = ["1e", "e3", "12e45g7", "0o1g", "yy", "1.2.3", "a1", "10.0.0.1", "1Gi", "80m", "_"]
+
+
+@pytest.mark.parametrize("text", NUMBERS)
+def test_go_reads_a_text_too(text):
+    assert to_text({"a": text, text: 1}) == f"a: '{text}'\n'{text}': 1\n"
+
+
+@pytest.mark.parametrize("text", WORDS)
+def test_words_stay_without_quotes(text):
+    assert to_text({"a": text}) == f"a: {text}\n"
+
+
 @pytest.mark.parametrize("value", [0, -1, 1.5, True, False, None, [], {}, [[1, [2]], {"a": [{}]}]], ids=repr)
 def test_so_do_other_values(value):
     made = obj(spec={"value": value})
@@ -61,7 +90,7 @@ def test_what_is_equal_is_written_out_twice():
 
 
 def test_keys_keep_their_order():
-    assert to_text({"kind": "x", "apiVersion": "y", "b": 1, "a": 2}) == "kind: x\napiVersion: y\nb: 1\na: 2\n"
+    assert to_text({"kind": "x", "apiVersion": "v", "b": 1, "a": 2}) == "kind: x\napiVersion: v\nb: 1\na: 2\n"
 
 
 @pytest.fixture
@@ -103,6 +132,12 @@ def test_a_file_of_somebody_elses_is_not_written_over(folder):
     with pytest.raises(IngresskitError, match=r"in the way: \S+/n/theirs.yaml; move it"):
         write_files(folder, files, present_files(folder))
     assert content(folder) == before
+
+
+def test_what_the_file_system_refuses_names_the_folder(tmp_path):
+    (tmp_path / "file").write_text("")
+    with pytest.raises(IngresskitError, match=rf"cannot render to {tmp_path}/file: .*: File exists"):
+        write_files(tmp_path / "file", {"a.yaml": HEADER}, {})
 
 
 def test_the_second_time_nothing_is_written(folder):

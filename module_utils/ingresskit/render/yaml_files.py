@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +15,11 @@ from ..manifests import Object, group_of
 
 HEADER = "# Rendered by ingresskit: change the inventory, not this file.\n"
 _Dumper = getattr(yaml, "CSafeDumper", yaml.SafeDumper)
+# what YAML readers in Go (kubectl, kustomize, Flux) take for a number, a date or a truth and Python's for a text
+_NO_TEXT = re.compile(
+    r"[-+]?(\.[\d_]+|\d[\d_]*(\.[\d_]*)?)(e[-+]?[\d_]+)?|[-+]?0[xob][\da-f_]+|\d{4}-\d\d?-\d\d?([t ].*)?|y|n",
+    re.IGNORECASE,
+)
 
 
 class _Plain(_Dumper):  # type: ignore[misc, valid-type]
@@ -24,6 +31,8 @@ class _Plain(_Dumper):  # type: ignore[misc, valid-type]
 
 def _text(dumper: yaml.SafeDumper, text: str) -> yaml.ScalarNode:
     style = "|" if "\n" in text else None  # what a block cannot hold is quoted all the same
+    if _NO_TEXT.fullmatch(text):
+        style = "'"
     return dumper.represent_scalar("tag:yaml.org,2002:str", text, style=style)
 
 
@@ -90,10 +99,11 @@ def present_files(folder: Path, patterns: Iterable[str] = ("*/*.yaml",)) -> dict
     """What an earlier render has left in ``folder``: only files that carry our header, where ``to_files`` or
     ``patterns`` would have put them, and none of another stack's below."""
     found = {}
-    for path in sorted(path for pattern in patterns for path in folder.glob(pattern)):
-        text = path.read_text(encoding="utf-8", errors="replace")
-        if text.startswith(HEADER):
-            found[path.relative_to(folder).as_posix()] = text
+    with _faults_of(folder):
+        for path in sorted(path for pattern in patterns for path in folder.glob(pattern) if path.is_file()):
+            text = path.read_text(encoding="utf-8", errors="replace")
+            if text.startswith(HEADER):
+                found[path.relative_to(folder).as_posix()] = text
     return found
 
 
@@ -107,10 +117,20 @@ def write_files(folder: Path, files: Mapping[str, str], before: Mapping[str, str
         raise IngresskitError(
             f"not rendered by ingresskit, and in the way: {', '.join(foreign)}; move it, or choose another folder"
         )
-    for name, text in files.items():
-        if before.get(name) != text:
-            path = folder / name
-            path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_text(text, encoding="utf-8")
-    for name in before.keys() - files.keys():
-        (folder / name).unlink()
+    with _faults_of(folder):
+        for name, text in files.items():
+            if before.get(name) != text:
+                path = folder / name
+                path.parent.mkdir(parents=True, exist_ok=True)
+                path.write_text(text, encoding="utf-8")
+        for name in before.keys() - files.keys():
+            (folder / name).unlink()
+
+
+@contextmanager
+def _faults_of(folder: Path) -> Iterator[None]:
+    """What the file system refuses, in one line that names the folder."""
+    try:
+        yield
+    except OSError as error:
+        raise IngresskitError(f"cannot render to {folder}: {error.filename}: {error.strerror}") from None
