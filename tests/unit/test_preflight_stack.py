@@ -197,6 +197,31 @@ ROWS = {
         "ingress_extra_objects: [{apiVersion: v1, kind: ConfigMap, metadata: {name: x, generateName: x}}]",
         "ingress_extra_objects[0].metadata.name", "generateName cannot be applied twice",
     ),
+    "an object whose file would stand elsewhere": Row(
+        "ingress_extra_objects: [{apiVersion: v1, kind: ConfigMap, metadata: {name: x, namespace: ../../x}}]",
+        "ingress_extra_objects: [{apiVersion: v1, kind: ConfigMap, metadata: {name: x..y, namespace: x}}]",
+        "ingress_extra_objects[0].metadata.namespace", "is no name",
+    ),
+    "a namespace that is the folder above": Row(
+        "ingress_extra_objects: [{apiVersion: v1, kind: ConfigMap, metadata: {name: x, namespace: ..}}]",
+        "ingress_extra_objects: [{apiVersion: v1, kind: ConfigMap, metadata: {name: x, namespace: x}}]",
+        "ingress_extra_objects[0].metadata.namespace", "is no name",
+    ),
+    "a name with a folder": Row(
+        "ingress_extra_objects: [{apiVersion: rbac.authorization.k8s.io/v1, kind: ClusterRole, metadata: {name: a/b}}]",
+        "ingress_extra_objects: [{apiVersion: rbac.authorization.k8s.io/v1, kind: ClusterRole, metadata: {name: 'a:b'}}]",
+        "ingress_extra_objects[0].metadata.name", "is no name",
+    ),
+    "a kind with a folder": Row(
+        "ingress_extra_objects: [{apiVersion: example.com/v1, kind: ../a, metadata: {name: a}}]",
+        "ingress_extra_objects: [{apiVersion: example.com/v1, kind: A, metadata: {name: a}}]",
+        "ingress_extra_objects[0].kind", "is no name",
+    ),
+    "a version with a folder": Row(
+        "ingress_extra_objects: [{apiVersion: a/b/v1, kind: A, metadata: {name: a}}]",
+        "ingress_extra_objects: [{apiVersion: a/v1, kind: A, metadata: {name: a}}]",
+        "ingress_extra_objects[0].apiVersion", "a group and a version",
+    ),
     "an object with a number for a name": Row(
         "ingress_extra_objects: [{apiVersion: v1, kind: ConfigMap, metadata: {name: 1}}]",
         "ingress_extra_objects: [{apiVersion: v1, kind: ConfigMap, metadata: {name: '1'}}]",

@@ -25,12 +25,27 @@ def check_objects(stack: Stack) -> Iterator[Finding]:
                 yield error(f"{at}.{key}", "is missing: every object has apiVersion, kind and metadata.name")
         if not _name(item):
             yield error(f"{at}.metadata.name", "is missing or no text (generateName cannot be applied twice)")
+        yield from _check_names(at, item)
         if str(item.get("kind", "")).endswith("List") and "items" in item:
             yield error(at, "is a List: give its items one by one")
         if item.get("kind") == "Secret":
             yield from _check_secret(at, item)
         if item.get("kind") == "Ingress" and isinstance(item.get("spec"), dict):
             yield from _check_ingress(stack, at, item["spec"])
+
+
+def _check_names(at: str, item: dict[str, Any]) -> Iterator[Finding]:
+    """They are parts of URLs, and of the names of rendered files, which are to stay in their folder.
+
+    https://kubernetes.io/docs/concepts/overview/working-with-objects/names/#path-segment-names
+    """
+    metadata = item["metadata"] if isinstance(item.get("metadata"), dict) else {}
+    named = (("metadata.name", metadata.get("name")), ("metadata.namespace", metadata.get("namespace")))
+    for key, value in (("kind", item.get("kind")), *named):
+        if isinstance(value, str) and (value in (".", "..") or "/" in value or "%" in value):
+            yield error(f"{at}.{key}", "is no name: it holds / or %, or is . or ..")
+    if str(item.get("apiVersion")).count("/") > 1:
+        yield error(f"{at}.apiVersion", "is a version (v1), or a group and a version (apps/v1)")
 
 
 def _check_ingress(stack: Stack, at: str, spec: dict[str, Any]) -> Iterator[Finding]:
