@@ -7,6 +7,7 @@ import os
 import shutil
 import subprocess
 from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 from .errors import InventoryError, Problem
@@ -15,6 +16,7 @@ from .render.sealing import REGEX, Identity, has_key, identity, is_secret, marke
 
 AT = "ingress_git.sops"
 _JSON = ("--input-type", "json", "--output-type", "json", "/dev/stdin")
+_PLACES = ("SOPS_AGE_KEY_FILE", "SOPS_AGE_SSH_PRIVATE_KEY_FILE")  # which may be told from the folder we are in
 # what would have sops do something else; where the keys are (SOPS_AGE_…) stays
 _OTHERWISE = ("SOPS_CONFIG", "SOPS_AGE_RECIPIENTS", "SOPS_PGP_FP", "SOPS_KMS_ARN", "SOPS_GCP_KMS_IDS")
 
@@ -53,6 +55,7 @@ def _answer(arguments: Sequence[str], document: Object, failed: str) -> Object:
     if program is None:
         raise _error("the program sops is not on PATH: install it (https://getsops.io)")
     environment = {name: value for name, value in os.environ.items() if name not in _OTHERWISE}
+    environment |= {name: str(Path(environment[name]).absolute()) for name in _PLACES if environment.get(name)}
     # from the root folder: no .sops.yaml of a repository tells it otherwise
     ran = subprocess.run(
         [program, *arguments], input=json.dumps(document), capture_output=True, text=True, check=False, cwd="/",

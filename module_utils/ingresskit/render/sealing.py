@@ -11,6 +11,7 @@ import base64
 import hashlib
 import json
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 from typing import Any
 
 import yaml
@@ -21,6 +22,7 @@ CONTENT = "ingresskit.io/content"
 HIDDEN = ("data", "stringData")
 REGEX = f"^({'|'.join(HIDDEN)})$"  # as Flux documents it: https://fluxcd.io/flux/guides/mozilla-sops/
 _MARK = "\nsops:\n"
+_CIPHER = "ENC[AES256_GCM,"
 Identity = tuple[str, str, str, str]
 
 
@@ -59,22 +61,39 @@ def known_sealed(texts: Iterable[str]) -> dict[Identity, Object]:
     for text in texts:
         if _MARK not in text:
             continue
-        try:
-            documents = [each for each in yaml.safe_load_all(text) if isinstance(each, dict) and "sops" in each]
-        except yaml.YAMLError:
-            continue
-        found |= {identity(each): each for each in documents}
+        with suppress(yaml.YAMLError, ValueError):  # the documents before the broken one are whole
+            for each in yaml.safe_load_all(text):
+                if _is_sealed(each):
+                    found[identity(each)] = each
     return found
 
 
+def _is_sealed(document: Any) -> bool:
+    """Whether it is an encrypted object, with everything that is asked of one."""
+    if not isinstance(document, Mapping) or not isinstance(document.get("metadata"), Mapping):
+        return False
+    texts = (document.get("apiVersion"), document.get("kind"), document["metadata"].get("name"))
+    mappings = (document.get("sops"), *(document.get(key) or {} for key in HIDDEN))
+    return all(isinstance(each, str) for each in (*texts, document["metadata"].get("namespace", ""))) and all(
+        isinstance(each, Mapping) for each in mappings
+    )
+
+
 def same_outside(secret: Object, sealed: Object, recipients: Sequence[str]) -> bool:
-    """Whether the ciphertext is for these recipients, and all that is not encrypted is as it is to be."""
+    """Whether it is ciphertext, for these recipients, and all that is not encrypted is as it is to be."""
     beside = {key: value for key, value in sealed.items() if key not in (*HIDDEN, "sops")}
     wanted = {key: value for key, value in secret.items() if key not in HIDDEN}
-    keys = {key: sorted(sealed.get(key) or {}) for key in HIDDEN} == {
-        key: sorted(secret.get(key) or {}) for key in HIDDEN
-    }
-    return keys and beside == wanted and _recipients(sealed["sops"]) == set(recipients)
+    hidden = all(_same_hidden(secret.get(key) or {}, sealed.get(key) or {}) for key in HIDDEN)
+    ours = sealed["sops"].get("encrypted_regex") == REGEX and _recipients(sealed["sops"]) == set(recipients)
+    return hidden and beside == wanted and ours
+
+
+def _same_hidden(values: Mapping[str, Any], sealed: Mapping[str, Any]) -> bool:
+    """Whether the same keys have ciphertext each: plain text may have been put in its place. Of nothing sops makes
+    nothing."""
+    return values.keys() == sealed.keys() and all(
+        str(text).startswith(_CIPHER) if values[key] else not text for key, text in sealed.items()
+    )
 
 
 def same_inside(secret: Object, opened: Object) -> bool:
@@ -82,6 +101,7 @@ def same_inside(secret: Object, opened: Object) -> bool:
     return all((opened.get(key) or {}) == (secret.get(key) or {}) for key in HIDDEN)
 
 
-def _recipients(metadata: Any) -> set[str]:
-    entries = metadata.get("age") if isinstance(metadata, Mapping) else None
-    return {str(each.get("recipient")) for each in entries or () if isinstance(each, Mapping)}
+def _recipients(metadata: Mapping[str, Any]) -> set[str]:
+    entries = metadata.get("age")
+    found = entries if isinstance(entries, list) else []
+    return {str(each.get("recipient")) for each in found if isinstance(each, Mapping)}
