@@ -12,6 +12,8 @@ _KEYS = re.compile(
     r"|LS0tLS1CRUdJTi(?!BDRVJU)[A-Za-z0-9+/=]{8,}",
     re.DOTALL,
 )
+# less of it, and no public key: how one begins, and base64 of "PRIVATE KEY" wherever among three bytes it begins
+_CERTAIN = re.compile(r"-----BEGIN [A-Z0-9 ]*PRIVATE KEY|UFJJVkFURSBLRV|BSSVZBVEUgS0VZ|QUklWQVRFIEtFW")
 
 
 def without_keys(said: Any) -> Any:
@@ -26,3 +28,8 @@ def without_keys(said: Any) -> Any:
     if isinstance(said, list | tuple):
         return [without_keys(item) for item in said]
     return said
+
+
+def holds_key(text: str) -> bool:
+    """Whether a private key stands there for certain."""
+    return _CERTAIN.search(text) is not None

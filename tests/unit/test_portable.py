@@ -106,16 +106,23 @@ TABLE = {
     ),
     "a Secret of the user's own": (
         {"ingress_extra_objects": [
-            {"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "a"}, "stringData": {"a": CANARY}}
+            {"apiVersion": "v1", "kind": "Secret", "type": "Opaque", "stringData": {"a": CANARY},
+             "metadata": {"name": "a", "namespace": "b", "annotations": {"note": CANARY}, "labels": {"a": "b"}}, "immutable": True}
         ]},
-        ("ingress_extra_objects", 0), {"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "a"}},
+        ("ingress_extra_objects", 0),
+        {"apiVersion": "v1", "kind": "Secret", "type": "Opaque", "metadata": {"name": "a", "namespace": "b"}},
     ),
     "a switched-off smoke test": ({"ingress_smoke": {"enabled": False}}, ("ingress_smoke",), {"enabled": True}),
     "a probe that knows a token": (
         {"ingress_smoke": {"extra": [
-            {"host": "a.example", "headers": {"Authorization": CANARY}}, {"host": "a.example", "headers": {"X-A": "b"}},
+            {"host": "a.example", "headers": {"Authorization": CANARY}}, {"host": "a.example", "headers": {"X-A": CANARY}},
+            {"host": "a.example", "headers": {"X-Forwarded-Access-Token": CANARY}},
+            {"host": "a.example", "path": f"/a?api_key={CANARY}"},
+            {"host": "a.example", "path": "/keys?page=1", "headers": {"accept": "b", "X-Forwarded-For": "::1"}},
         ]}},
-        ("ingress_smoke",), {"enabled": True, "extra": [{"host": "a.example", "headers": {"X-A": "b"}}]},
+        ("ingress_smoke",), {"enabled": True, "extra": [
+            {"host": "a.example", "path": "/keys?page=1", "headers": {"accept": "b", "X-Forwarded-For": "::1"}},
+        ]},
     ),
     "null stays null": (
         host(options={"hsts": None, "cors": {}}) | {}, (*SITE, "options"), {"hsts": None, "cors": {}},
@@ -162,6 +169,15 @@ def test_a_host_that_another_app_has_keeps_that_ones_certificate():
     assert {name: site.secret for name, site in after.sites.items()} == {
         name: site.secret for name, site in before.sites.items()
     }
+    prepare(found, ROOT)
+
+
+def test_a_host_with_the_same_certificate_in_two_apps_has_the_owners():
+    apps = {name: {"hosts": {"a.example": {"tls": PAIR, "paths": {f"/{name}": "x:80"}}}} for name in ("a", "b")}
+    found, before = carried({"ingress_apps": apps})
+    assert found["ingress_apps"]["a"]["hosts"]["a.example"]["tls"] == {"secret": "a-a-example-tls"}
+    assert found["ingress_apps"]["b"]["hosts"]["a.example"] == {"paths": {"/b": "x:80"}}
+    assert model.load(found).sites["a.example"].secret == before.sites["a.example"].secret
     prepare(found, ROOT)
 
 
@@ -301,6 +317,15 @@ def test_a_stream_ends_with_the_hook_or_has_the_job_beside_it():
     assert last["kind"] == "Job" and set(stream("argocd")) == {"manifests.yaml", "kustomization.yaml"}
     assert "kind: Job" not in stream("flux")["manifests.yaml"]
     assert "kind: Job" in stream("flux")["smoke/manifests.yaml"]
+
+
+def test_an_inventory_that_the_job_would_refuse_is_an_error_here(monkeypatch):
+    faulty = {"ingress_apps": {"a": {"hosts": {"a.example": {"paths": {"/": "nowhere"}}}}}}
+    monkeypatch.setattr("module_utils.ingresskit.rendering.portable", lambda *_: faulty)
+    with pytest.raises(
+        InventoryError, match=r"ingress_git.smoke: the Job's inventory would be refused: ingress_apps\.a"
+    ):
+        rendered()
 
 
 def test_an_inventory_that_no_config_map_holds():

@@ -1,5 +1,7 @@
 """The tree for Git: halves, order, kustomizations; and the command that prints a stack's manifests."""
 
+import base64
+import json
 import os
 import subprocess
 import sys
@@ -9,9 +11,12 @@ import pytest
 import yaml
 
 from module_utils.ingresskit.converge import render_offline
-from module_utils.ingresskit.render.tree import KEEP, PLACES, WAVE
+from module_utils.ingresskit.errors import InventoryError
+from module_utils.ingresskit.render.tree import FLUX_KEEP, KEEP, PLACES, WAVE
 from module_utils.ingresskit.render.yaml_files import present_files, with_header
 from module_utils.ingresskit.rendering import render_for_git
+
+from .certificates import key_pem
 
 ROOT = Path(__file__).parents[2]
 HOST = "cafe.example.com"
@@ -100,6 +105,48 @@ def test_argo_cd_deletes_no_namespace_with_everybodys_objects_in_it():
     (namespace,) = objects(files["apps/cluster/namespace-cafe.yaml"])
     assert namespace["metadata"]["annotations"] == {WAVE: "0", **KEEP}
     assert not [name for name, text in files.items() if "Prune=false" in text and "namespace-" not in name]
+
+
+def test_nor_does_flux():
+    files = rendered(tool="flux")
+    for name in ("apps/cluster/namespace-cafe.yaml", "stack/cluster/namespace-traefik.yaml"):
+        assert objects(files[name])[0]["metadata"]["annotations"] == FLUX_KEEP
+    assert not [name for name, text in files.items() if "fluxcd.io/prune" in text and "namespace-" not in name]
+
+
+KEY = key_pem(0).decode()
+PLACES_OF_KEYS = {
+    "as text": {"data": {"key.pem": KEY}},
+    "as base64": {"binaryData": {"a": base64.b64encode(KEY.encode()).decode()}},
+    "as base64, after something else": {"binaryData": {"a": base64.b64encode(b"a\n" + KEY.encode()).decode()}},
+    "as JSON": {"data": {"a": json.dumps({"key": KEY})}},
+    "in an annotation": {"metadata": {"name": "a", "namespace": "b", "annotations": {"a": KEY}}},
+}
+
+
+def with_extra(**more):
+    extra = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "a", "namespace": "b"}, **more}
+    return render_for_git({**BASE, "ingress_extra_objects": [extra]}, ROOT)[1]
+
+
+@pytest.mark.parametrize("place", PLACES_OF_KEYS.values(), ids=PLACES_OF_KEYS)
+def test_no_private_key_stands_in_a_file(place):
+    with pytest.raises(InventoryError, match=r"^ConfigMap b/a: a private key would stand in its file") as caught:
+        with_extra(**place)
+    assert KEY.splitlines()[1] not in str(caught.value)
+
+
+def test_public_ones_may():
+    public = "-----BEGIN PUBLIC KEY-----\nMFkw\n-----END PUBLIC KEY-----\n"
+    assert with_extra(data={"a": public}, binaryData={"b": base64.b64encode(public.encode()).decode()})
+
+
+def test_who_applies_the_files_chooses_no_namespace():
+    with pytest.raises(InventoryError, match=r"ingress_extra_objects\[0\].metadata.namespace: is missing"):
+        with_extra(metadata={"name": "a"})
+    assert with_extra(apiVersion="example.com/v1", kind="Widget", metadata={"name": "a"}), (
+        "whose scope nobody knows here"
+    )
 
 
 def test_the_users_own_wave_stays():

@@ -17,7 +17,8 @@ import pytest
 import yaml
 
 from module_utils.ingresskit.errors import InventoryError
-from module_utils.ingresskit.render.sealing import known_sealed
+from module_utils.ingresskit.render.sealing import known_sealed, same_outside
+from module_utils.ingresskit.render.yaml_files import with_header
 from module_utils.ingresskit.rendering import render_for_git
 
 from .certificates import certificate, key_pem
@@ -28,6 +29,7 @@ import base64, json, os, pathlib, re, sys
 here = pathlib.Path({folder!r})
 with (here / "calls").open("a") as calls:
     calls.write(json.dumps([sys.argv[1:], os.getcwd()]) + "\\n")
+(here / "key-file").write_text(os.environ.get("SOPS_AGE_KEY_FILE", ""))
 number = len((here / "calls").read_text().splitlines())
 document = json.loads(pathlib.Path("/dev/stdin").read_text())
 def each(change):
@@ -35,12 +37,13 @@ def each(change):
         document[field] = {{key: change(value) for key, value in document[field].items()}}
 if "--encrypt" in sys.argv:
     recipients = sys.argv[sys.argv.index("--age") + 1].split(",")
-    each(lambda text: f"ENC[{{number}},{{base64.b64encode(text.encode()).decode()[::-1]}}]")
+    each(lambda text: f"ENC[AES256_GCM,{{number}},{{base64.b64encode(text.encode()).decode()[::-1]}}]")
     document["sops"] = {{"age": [{{"recipient": each, "enc": "x"}} for each in recipients], "lastmodified": "2026-08-01T12:00:00Z"}}
+    document["sops"]["encrypted_regex"] = sys.argv[sys.argv.index("--encrypted-regex") + 1]
 elif not os.environ.get("SOPS_AGE_KEY"):
     sys.exit("Failed to get the data key\\n\\nno identity matched any of the recipients")
 else:
-    each(lambda text: base64.b64decode(re.match(r"ENC.[0-9]+,(.*).$", text)[1][::-1]).decode())
+    each(lambda text: base64.b64decode(re.match(r"ENC.AES256_GCM,[0-9]+,(.*).$", text)[1][::-1]).decode())
     del document["sops"]
 print(json.dumps(document))
 """
@@ -197,6 +200,65 @@ def test_a_file_that_is_broken_is_written_anew(sops):
     before = files(inventory())
     after = files(inventory(), before | {TLS: before[TLS].replace("metadata:", "metadata: [")})
     assert secrets(after)[TLS]["data"] != secrets(before)[TLS]["data"]
+
+
+BROKEN = [
+    "kind: Secret\nsops: {}\n",
+    "apiVersion: v1\nkind: Secret\nmetadata: a\n\nsops: {}\n",
+    "apiVersion: v1\nkind: Secret\nmetadata: {name: [a]}\n\nsops: {}\n",
+    "apiVersion: v1\nkind: Secret\nmetadata: {name: a}\ndata: [a]\n\nsops: {}\n",
+    "apiVersion: 1\nkind: Secret\nmetadata: {name: a}\n\nsops: {}\n",
+    "a: 2026-99-99\n\nsops: {}\n",
+    "- a\n\nsops:\n",
+]
+
+
+@pytest.mark.parametrize("broken", BROKEN)
+def test_of_a_stream_only_the_broken_document_is_none(sops, broken):
+    whole = files(inventory())[TLS]
+    assert len(known_sealed([f"{whole}---\n{broken}"])) == 1
+    assert known_sealed([f"\nsops:\n---\n{broken}"]) == {}
+
+
+PUT = {
+    "plain text": lambda secret: secret["data"].update({"tls.key": base64.b64encode(KEY.encode()).decode()}),
+    "nothing": lambda secret: secret["data"].update({"tls.key": ""}),
+    "another pattern": lambda secret: secret["sops"].update({"encrypted_regex": "^none$"}),
+}
+
+
+@pytest.mark.parametrize("put", PUT.values(), ids=PUT)
+def test_what_was_put_in_place_of_ciphertext_does_not_stay(sops, put):
+    before = files(inventory())
+    secret = yaml.safe_load(before[TLS])
+    put(secret)
+    changed = before | {TLS: with_header(yaml.safe_dump(secret))}
+    after = files(inventory(), changed)
+    assert after != changed and all(each.startswith("ENC[AES256_GCM,") for each in secrets(after)[TLS]["data"].values())
+
+
+def test_an_empty_value_has_no_ciphertext():
+    secret = {"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "a"}, "data": {"a": ""}}
+    sealed = secret | {"sops": {"encrypted_regex": "^(data|stringData)$", "age": [{"recipient": ME}]}}
+    assert same_outside(secret, sealed, [ME])
+    assert not same_outside(secret | {"data": {"a": "eA=="}}, sealed, [ME])
+
+
+def test_the_key_file_is_told_from_where_ansible_was_started(sops, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("SOPS_AGE_KEY_FILE", "keys/age.agekey")
+    files(inventory())
+    assert (tmp_path / "key-file").read_text() == str(tmp_path / "keys/age.agekey")
+
+
+def test_kubectls_note_of_a_secret_is_left_out(sops):
+    """It is the whole object, in the clear."""
+    noted = {"kubectl.kubernetes.io/last-applied-configuration": json.dumps(OPAQUE), "a": "b"}
+    secret = OPAQUE | {"metadata": OPAQUE["metadata"] | {"annotations": noted}}
+    git = {"tool": "flux", "smoke": True, "sops": {"age": [ME]}}
+    found = files(inventory(ingress_extra_objects=[secret], ingress_git=git))
+    assert CANARY not in "".join(found.values())
+    assert secrets(found)["apps/b/secret-a.yaml"]["metadata"]["annotations"] == {"a": "b"}
 
 
 def test_a_stream_keeps_its_ciphertext_too(sops):

@@ -20,7 +20,13 @@ from .yaml_files import Template, to_inventory, with_header
 # how manifests are written and applied is not the Job's business; app files are in ``ingress_apps`` by now
 _LEFT_OUT = ("ingress_apply", "ingress_app_files", "ingress_git")
 _CLUSTER = ("state_namespace", "timeout")  # the rest is where the cluster is seen from elsewhere
-_CREDENTIAL = re.compile(r"auth|cookie|token|secret|key", re.IGNORECASE)  # in the name of a header
+# headers that hold no secret, and what in their names or in a query says otherwise (X-Forwarded-Access-Token)
+_HARMLESS = re.compile(
+    r"accept(-encoding|-language)?|access-control-request-.+|content-type|host|origin|user-agent|x-forwarded-.+",
+    re.IGNORECASE,
+)
+_CREDENTIAL = re.compile(r"auth|cookie|token|secret|key|passw|signature", re.IGNORECASE)
+_NAMED = ("apiVersion", "kind", "type")  # what is told of a Secret, beside its name
 _GIVEN = ("cert_file", "cert")
 _Tree = Mapping[str, Any]
 
@@ -46,17 +52,18 @@ def portable(variables: _Tree, stack: Stack, facts: Facts) -> dict[str, Any]:
 def left_out(stack: Stack) -> list[str]:
     """Inventory paths of the smoke tests that the Job cannot ask: they bring along what only they may know."""
     extra = stack.ingress_smoke.extra
-    return [f"ingress_smoke.extra[{index}]" for index, each in enumerate(extra) if _knows_more(each.headers)]
+    return [f"ingress_smoke.extra[{index}]" for index, each in enumerate(extra) if _knows_more(each.path, each.headers)]
 
 
 def _smoke(smoke: _Tree) -> dict[str, Any]:
-    extra = [each for each in smoke.get("extra") or () if not _knows_more(each.get("headers") or {})]
+    extra = [each for each in smoke.get("extra") or () if not _knows_more(each.get("path", ""), each.get("headers"))]
     kept = {key: value for key, value in smoke.items() if key != "extra"}
     return {**kept, "enabled": True, **({"extra": extra} if extra else {})}
 
 
-def _knows_more(headers: Iterable[str]) -> bool:
-    return any(_CREDENTIAL.search(name) for name in headers)
+def _knows_more(path: str, headers: Iterable[str] | None) -> bool:
+    harmless = all(_HARMLESS.fullmatch(name) and not _CREDENTIAL.search(name) for name in headers or ())
+    return not harmless or _CREDENTIAL.search(path.partition("?")[2]) is not None
 
 
 def hosts_file(variables: _Tree, stack: Stack) -> str:
@@ -90,7 +97,7 @@ def _page(page: str, facts: Facts) -> str:
 
 
 def _app(name: str, app: _Tree, stack: Stack, users: _Users) -> dict[str, Any]:
-    hosts = {host: _host(name, host, each, users) for host, each in _of(app, "hosts").items()}
+    hosts = {host: _host(name, host, each, stack, users) for host, each in _of(app, "hosts").items()}
     found = {**app, **_options(app, users), **({"hosts": hosts} if hosts else {})}
     secret = _tls(app, "tls", f"{name}-tls")
     others = [host for host in hosts if host != "*" and stack.sites[host].owner not in ("", name)]
@@ -102,7 +109,7 @@ def _app(name: str, app: _Tree, stack: Stack, users: _Users) -> dict[str, Any]:
     return {**found, "hosts": {**hosts, **{host: _with_tls(each, secret) for host, each in mine.items()}}}
 
 
-def _host(app: str, name: str, host: Any, users: _Users) -> Any:
+def _host(app: str, name: str, host: Any, stack: Stack, users: _Users) -> Any:
     if not isinstance(host, Mapping):
         return host
     paths = host["paths"]
@@ -110,7 +117,10 @@ def _host(app: str, name: str, host: Any, users: _Users) -> Any:
         paths = {path: _path(entry, users) for path, entry in paths.items()}
     else:
         paths = [_path(entry, users) for entry in paths]
-    return {**host, **_tls(host, "tls", f"{app}-{slug(name)}-tls"), **_options(host, users), "paths": paths}
+    found = {**host, **_tls(host, "tls", f"{app}-{slug(name)}-tls"), **_options(host, users), "paths": paths}
+    if found.get("tls") != host.get("tls") and stack.sites[name].owner not in ("", app):
+        del found["tls"]  # a Secret is of one namespace: the owner's counts
+    return found
 
 
 def _with_tls(host: Any, secret: _Tree) -> dict[str, Any]:
@@ -155,5 +165,7 @@ class _Users:
 
 
 def _without_content(obj: _Tree) -> dict[str, Any]:
-    secret = obj.get("kind") == "Secret"
-    return {key: value for key, value in obj.items() if not (secret and key in ("data", "stringData"))}
+    if obj.get("kind") != "Secret":
+        return dict(obj)
+    metadata = {key: value for key, value in obj["metadata"].items() if key in ("name", "namespace")}
+    return {**{key: obj[key] for key in _NAMED if key in obj}, "metadata": metadata}

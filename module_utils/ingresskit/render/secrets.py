@@ -10,7 +10,7 @@ from ..controllers import IngressController
 from ..controllers.base import option_levels
 from ..errors import InventoryError, Problem
 from ..facts import Facts, KeyPair, KnownCertificate, text_of
-from ..manifests import Object, manifest
+from ..manifests import Object, manifest, present
 from ..model.certificates import CertificateUse, certificates
 from ..model.stack import Stack
 from ..model.tls import Algorithm, Issuer, SelfSigned
@@ -126,6 +126,18 @@ def without_keys(uses: Iterable[CertificateUse], stack: Stack, dialect: IngressC
 
 
 _ENCRYPT = "have it encrypted (ingress_git.sops)"
+_NOTED = "kubectl.kubernetes.io/last-applied-configuration"  # by ``kubectl apply``: the whole object, in the clear
+
+
+def without_note(obj: Object) -> Object:
+    """A Secret that was taken from a cluster, without its content among its annotations."""
+    metadata = obj["metadata"]
+    annotations = metadata.get("annotations")
+    if obj["kind"] != "Secret" or not annotations or _NOTED not in annotations:
+        return obj
+    left = {name: value for name, value in annotations.items() if name != _NOTED}
+    others = {key: value for key, value in metadata.items() if key != "annotations"}
+    return {**obj, "metadata": {**others, **present(annotations=left)}}
 
 
 def _secret(use: CertificateUse, pair: KeyPair | None, annotations: dict[str, str] | None = None) -> Object:

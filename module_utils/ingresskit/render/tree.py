@@ -15,13 +15,15 @@ KUSTOMIZATION = "kustomization.yaml"
 STREAM = "manifests.yaml"
 # https://argo-cd.readthedocs.io/en/stable/user-guide/sync-waves/
 WAVE = "argocd.argoproj.io/sync-wave"
-# With a Namespace goes everybody's in it, with a definition all resources of its kind: Argo CD leaves these, and
-# does not call the rest out of sync for it. https://argo-cd.readthedocs.io/en/stable/user-guide/sync-options/
+# With a Namespace goes everybody's in it, with a definition all resources of its kind: these are left. Argo CD does not
+# call the rest out of sync for it. https://argo-cd.readthedocs.io/en/stable/user-guide/sync-options/
 KEPT = ("Namespace", "CustomResourceDefinition")
 KEEP = {
     "argocd.argoproj.io/sync-options": "Prune=false,Delete=false",
     "argocd.argoproj.io/compare-options": "IgnoreExtraneous",
 }
+# https://fluxcd.io/flux/components/kustomize/kustomizations/#prune
+FLUX_KEEP = {"kustomize.toolkit.fluxcd.io/prune": "disabled"}
 
 # where a render of this stack may have left files: nowhere deeper, there are other stacks' perhaps
 PLACES = (
@@ -76,6 +78,11 @@ def stream(
 def in_waves(objects: Iterable[Object], order: Order) -> list[Object]:
     """Copies that tell Argo CD the order, and what to keep; what an object of the user's says of that itself stays."""
     return [_annotated(obj, {WAVE: str(order(obj))} | (KEEP if obj["kind"] in KEPT else {})) for obj in objects]
+
+
+def kept_by_flux(objects: Iterable[Object]) -> list[Object]:
+    """Copies that tell Flux what to keep, unless an object of the user's says of that itself."""
+    return [_annotated(obj, FLUX_KEEP) if obj["kind"] in KEPT else obj for obj in objects]
 
 
 def _annotated(obj: Object, more: Mapping[str, str]) -> Object:
