@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -16,14 +16,17 @@ from .engine.stages import stage
 from .errors import InventoryError, Problem
 from .keyless import holds_key
 from .manifests import Object
+from .model.git import SmokeJob
 from .model.stack import Stack
-from .preflight.finding import warning
+from .preflight.finding import Finding, warning
 from .render.portable import hosts_file, left_out, portable
 from .render.sealing import known_sealed
 from .render.secrets import without_note
 from .render.smoke_job import smoke_objects
 from .render.tree import in_waves, kept_by_flux, stream, tree
 from .sops import sealed
+
+_NOT_ASKED = "the smoke Job does not ask this: its inventory is in a ConfigMap, and header or query may hold a secret"
 
 
 def render_for_git(
@@ -36,32 +39,46 @@ def render_for_git(
     """
     prepared, objects = render_offline(inventory, base_dir)
     _refuse_nowhere(prepared.stack)
-    objects = [without_note(each) for each in objects]
     git, home = prepared.stack.ingress_git, prepared.dialect.namespace(prepared.stack.controller)
-    argo = git.tool == "argocd"
-    if argo:
-        objects = in_waves(objects, _order)
-    elif git.tool == "flux":
-        objects = kept_by_flux(objects)
+    objects = _for_tool([without_note(each) for each in objects], git.tool)
+    notes: list[Finding] = []
     if git.sops is not None:
         objects = sealed(objects, git.sops.age, known_sealed((before or {}).values()))
-        if argo and any("sops" in each for each in objects):
-            why = "Argo CD decrypts nothing by itself: give its repo-server a plugin that does, or use secret or issuer"
-            prepared = replace(prepared, findings=[*prepared.findings, warning("ingress_git.sops", why)])
+        notes += _undecrypted(objects, git.tool)
     smoke: list[Object] = []
     if git.smoke is not None:
-        why = "the smoke Job does not ask this: its inventory is in a ConfigMap, and header or query may hold a secret"
-        prepared = replace(
-            prepared, findings=[*prepared.findings, *(warning(at, why) for at in left_out(prepared.stack))]
-        )
-        text = _inventory(prepared, inventory, base_dir)
-        smoke = smoke_objects(prepared.stack, git.smoke, prepared.dialect, text, objects)
-        if argo:  # what the Job needs is in place before the last wave
-            smoke = [*in_waves(smoke[:-1], _order), smoke[-1]]
+        notes += [warning(at, _NOT_ASKED) for at in left_out(prepared.stack)]
+        smoke = _smoke(prepared, git.smoke, _inventory(prepared, inventory, base_dir), objects)
     _refuse_keys([*objects, *smoke])
+    prepared, apart = replace(prepared, findings=[*prepared.findings, *notes]), git.tool != "argocd"
     if (layout or git.layout) == "stream":
-        return prepared, stream(objects, _order, smoke, apart=not argo)
-    return prepared, tree(objects, home, _order, smoke, apart=not argo)
+        return prepared, stream(objects, _order, smoke, apart=apart)
+    return prepared, tree(objects, home, _order, smoke, apart=apart)
+
+
+def _for_tool(objects: list[Object], tool: str) -> list[Object]:
+    """The objects with what the tool reads in their annotations."""
+    match tool:
+        case "argocd":
+            return in_waves(objects, _order)
+        case "flux":
+            return kept_by_flux(objects)
+        case _:
+            return objects
+
+
+def _undecrypted(objects: Iterable[Object], tool: str) -> Iterator[Finding]:
+    if tool == "argocd" and any("sops" in each for each in objects):
+        why = "Argo CD decrypts nothing by itself: give its repo-server a plugin that does, or use secret or issuer"
+        yield warning("ingress_git.sops", why)
+
+
+def _smoke(prepared: Prepared, job: SmokeJob, inventory: str, others: list[Object]) -> list[Object]:
+    """The smoke Job, last, and what it needs."""
+    found = smoke_objects(prepared.stack, job, prepared.dialect, inventory, others)
+    if prepared.stack.ingress_git.tool != "argocd":
+        return found
+    return [*in_waves(found[:-1], _order), found[-1]]  # in place before the last wave, and the hook after it
 
 
 def _inventory(prepared: Prepared, inventory: Mapping[str, Any], base_dir: Path) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections import Counter
 from collections.abc import Iterator
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree as ET  # only writes: nothing foreign is parsed
@@ -134,21 +135,15 @@ def _as_data(each: Drifted) -> dict[str, Any]:
         "state": each.state,
         "reason": each.reason,
         "fields": [
-            {"path": field.path, "inventory": field.wanted, "cluster": field.live, "author": _author(field.author)}
+            {
+                "path": field.path,
+                "inventory": field.wanted,
+                "cluster": field.live,
+                "author": asdict(field.author) if field.author else None,
+            }
             for field in each.fields
         ],
-        "authors": [_author(author) for author in each.authors],
-    }
-
-
-def _author(author: Author | None) -> dict[str, str] | None:
-    if author is None:
-        return None
-    return {
-        "manager": author.manager,
-        "operation": author.operation,
-        "subresource": author.subresource,
-        "time": author.time,
+        "authors": [asdict(author) for author in each.authors],
     }
 
 
