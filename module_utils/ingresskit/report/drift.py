@@ -14,6 +14,7 @@ from ..drifted import STATES, Author, Difference, Drifted, DriftReport
 from ..errors import IngresskitError
 from ..keyless import without_keys
 from ..probe.words import printable
+from .files import write_files
 
 HEAD = "The cluster differs from the inventory"
 MOST = 100  # objects in words; files and the module's result hold them all
@@ -53,7 +54,8 @@ def drift_result(report: DriftReport, report_dir: str | Path | None = None) -> d
         "drifted": objects,
     }
     if report_dir is not None:
-        _write(Path(report_dir), report, result)
+        data = json.dumps(without_keys(result), indent=2, sort_keys=True, ensure_ascii=False) + "\n"
+        write_files(Path(report_dir), dict(zip(_FILES, (data, render_junit(report)), strict=True)))
     result["ingresskit_report"] = shown
     if objects:
         told = [_line(each) for each in report.objects[:MOST]]
@@ -145,19 +147,6 @@ def _as_data(each: Drifted) -> dict[str, Any]:
         ],
         "authors": [asdict(author) for author in each.authors],
     }
-
-
-def _write(folder: Path, report: DriftReport, result: dict[str, Any]) -> None:
-    written = (
-        json.dumps(without_keys(result), indent=2, sort_keys=True, ensure_ascii=False) + "\n",
-        render_junit(report),
-    )
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        for name, text in zip(_FILES, written, strict=True):
-            (folder / name).write_text(text, encoding="utf-8")
-    except OSError as exc:
-        raise IngresskitError(f"report_dir: {exc.filename or folder} cannot be written: {exc.strerror}") from exc
 
 
 def render_junit(report: DriftReport) -> str:

@@ -8,11 +8,11 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from ..errors import IngresskitError
 from ..oracle import identity
 from ..oracle.types import SmokeReport
 from ..probe.words import printable
 from .curl import curl_command
+from .files import write_files
 from .junit import render_junit
 from .rows import Row, expiring, rows, summary, target_facts
 from .table import MOST_FAILURES, render_table
@@ -64,18 +64,11 @@ def _write(report: SmokeReport, authority: str | None, folder: Path) -> SmokeRep
     """Write the files; the report then knows its CA file."""
     from .html import render_html  # jinja2 is for who writes pages
 
-    certificates = _CERTIFICATE.findall(authority or "")
-    ca_file = folder / "ca.crt"
-    if certificates:
-        report = replace(report, ca_file=str(ca_file))
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        if certificates:
-            ca_file.write_text("\n".join(certificates) + "\n", encoding="ascii")
-        (folder / "smoke.xml").write_text(render_junit(report), encoding="utf-8")
-        (folder / "smoke.html").write_text(render_html(report), encoding="utf-8")
-    except OSError as exc:
-        raise IngresskitError(f"report_dir: {exc.filename or folder} cannot be written: {exc.strerror}") from exc
+    files: dict[str, str] = {}
+    if certificates := _CERTIFICATE.findall(authority or ""):
+        report = replace(report, ca_file=str(folder / "ca.crt"))
+        files["ca.crt"] = "\n".join(certificates) + "\n"
+    write_files(folder, files | {"smoke.xml": render_junit(report), "smoke.html": render_html(report)})
     return report
 
 
